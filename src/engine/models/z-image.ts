@@ -6,7 +6,7 @@
  */
 import { EngineError } from '../error.ts'
 import type { WeightSource } from '../onnx/graph.ts'
-import { Session, type SessionOptions } from '../onnx/session.ts'
+import { LazySession, type SessionOptions } from '../onnx/session.ts'
 import { type Rotation, axialRotation } from '../layers/rope.ts'
 import { type DType, type Tensor, float32 } from '../tensor.ts'
 import type { TransformerConfig } from './config.ts'
@@ -48,13 +48,20 @@ export class ZImage {
   readonly #config: TransformerConfig
   readonly #weights: WeightSource
   readonly #options: SessionOptions
-  readonly #sessions = new Map<string, Promise<Session>>()
+  readonly #caption: LazySession
+  readonly #modulation: LazySession
+  /** By the layers that take residuals; without any, the empty name. */
+  readonly #denoise = new Map<string, LazySession>()
+  #lastSchedule: { readonly key: string; readonly modulations: Promise<Tensor[]> } | undefined
 
-  /** Sessions are created when they are first needed. */
+  /** Throws if a tensor is missing or misshapen; sessions are created when they are first needed. */
   constructor(config: TransformerConfig, weights: WeightSource, options: SessionOptions) {
     this.#config = config
     this.#weights = weights
     this.#options = options
+    this.#caption = new LazySession(captionGraph(config, weights), options)
+    this.#modulation = new LazySession(modulationGraph(config, weights), options)
+    this.#denoise.set('', new LazySession(denoiseGraph(config, weights), options))
   }
 
   /** Runs the caption branch on text features [tokens, cap_feat_dim], at least one token. */
@@ -72,9 +79,8 @@ export class ZImage {
     const caption = new Float32Array(seq * width)
     caption.set(features.data)
     const isPad = Uint8Array.from({ length: seq }, (_, row) => Number(row >= length))
-    const session = await this.#session('caption', () => captionGraph(this.#config, this.#weights))
     const { cos, sin } = this.#captionRotation(seq)
-    const tokens = await session.compute({
+    const tokens = await this.#caption.compute({
       caption: float32([1, seq, width], caption),
       is_pad: { dtype: 'bool', shape: [1, seq, 1], data: isPad },
       caption_cos: asBatch([cos]),
@@ -83,19 +89,16 @@ export class ZImage {
     return { tokens: float32([seq, this.#config.dim], tokens.data), length }
   }
 
-  /** Modulation [rows, dim] for each model time in [0, 1], 0 being noise and 1 the clean image. */
-  async modulate(times: readonly number[]): Promise<Tensor[]> {
-    const sinusoid = new Float32Array(times.length * timeFeatures)
-    for (const [row, time] of times.entries()) {
-      sinusoid.set(timeSinusoid(time, this.#config.t_scale), row * timeFeatures)
+  /**
+   * Modulation [rows, dim] for each model time in [0, 1], 0 being noise and 1 the clean image. The
+   * last schedule is kept, for most pictures are drawn by the same one.
+   */
+  modulate(times: readonly number[]): Promise<Tensor[]> {
+    const key = times.join()
+    if (this.#lastSchedule?.key !== key) {
+      this.#lastSchedule = { key, modulations: this.#modulations(times) }
     }
-    const session = await this.#session('modulation', () =>
-      modulationGraph(this.#config, this.#weights),
-    )
-    const all = await session.compute({ sinusoid: float32([times.length, timeFeatures], sinusoid) })
-    const shape = [modulationRows(this.#config), this.#config.dim]
-    const size = shape[0]! * shape[1]!
-    return times.map((_, row) => float32(shape, all.data.slice(row * size, (row + 1) * size)))
+    return this.#lastSchedule.modulations
   }
 
   /** Velocity towards the clean image for every item, [in_channels, height, width] each. */
@@ -122,9 +125,21 @@ export class ZImage {
 
   /** Gives every session's memory back. */
   async release(): Promise<void> {
-    const sessions = await Promise.all(this.#sessions.values())
-    this.#sessions.clear()
+    const sessions = [this.#caption, this.#modulation, ...this.#denoise.values()]
     await Promise.all(sessions.map((session) => session.release()))
+  }
+
+  async #modulations(times: readonly number[]): Promise<Tensor[]> {
+    const sinusoid = new Float32Array(times.length * timeFeatures)
+    for (const [row, time] of times.entries()) {
+      sinusoid.set(timeSinusoid(time, this.#config.t_scale), row * timeFeatures)
+    }
+    const all = await this.#modulation.compute({
+      sinusoid: float32([times.length, timeFeatures], sinusoid),
+    })
+    const shape = [modulationRows(this.#config), this.#config.dim]
+    const size = shape[0]! * shape[1]!
+    return times.map((_, row) => float32(shape, all.data.slice(row * size, (row + 1) * size)))
   }
 
   /** Evaluates items of equal token counts in one run. */
@@ -155,10 +170,7 @@ export class ZImage {
     for (const layer of controlLayers) {
       feeds[`residual_${layer}`] = asBatch(items.map((item) => item.residuals!.get(layer)!))
     }
-    const session = await this.#session(`denoise ${controlLayers.join()}`, () =>
-      denoiseGraph(this.#config, this.#weights, controlLayers),
-    )
-    const { data } = await session.compute(feeds)
+    const { data } = await this.#denoiser(controlLayers).compute(feeds)
     const size = (imageSeq + captionSeq) * features
     return items.map(({ latents }, i) =>
       unpatchify(data.subarray(i * size, (i + 1) * size), latents.shape),
@@ -190,11 +202,14 @@ export class ZImage {
     return axialRotation(positions, this.#config.axes_dims, this.#config.rope_theta)
   }
 
-  #session(name: string, graph: () => ReturnType<typeof captionGraph>): Promise<Session> {
-    const known = this.#sessions.get(name)
-    if (known) return known
-    const session = Session.create(graph(), this.#options)
-    this.#sessions.set(name, session)
+  #denoiser(controlLayers: readonly number[]): LazySession {
+    const key = controlLayers.join()
+    let session = this.#denoise.get(key)
+    if (!session) {
+      const graph = denoiseGraph(this.#config, this.#weights, controlLayers)
+      session = new LazySession(graph, this.#options)
+      this.#denoise.set(key, session)
+    }
     return session
   }
 }

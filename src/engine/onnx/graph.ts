@@ -54,7 +54,7 @@ export class Graph {
   /** A small tensor that the model itself carries. */
   constant(tensor: Tensor<DType>): Value {
     const { buffer, byteOffset, byteLength } = tensor.data
-    const raw = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength)
+    const raw = new Uint8Array(buffer, byteOffset, byteLength)
     const name = `constant_${this.#initializers.size}`
     const { dtype, shape } = tensor
     this.#initializers.set(name, { name, dtype, shape, data: { raw } })

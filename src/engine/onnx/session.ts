@@ -6,7 +6,7 @@
 import { availableParallelism } from 'node:os'
 import { isAbsolute, parse, relative, sep } from 'node:path'
 import * as ort from 'onnxruntime-node'
-import type { DType, Tensor } from '../tensor.ts'
+import { type DType, type Tensor, type TensorData, float32 } from '../tensor.ts'
 import type { Graph } from './graph.ts'
 
 /** How a session trades memory for speed. */
@@ -20,8 +20,11 @@ export type SessionOptions = {
   readonly threads?: number
 }
 
-/** Tensors by the names of a graph's inputs or outputs. */
+/** Tensors by the names of a graph's inputs. */
 export type Feeds = Readonly<Record<string, Tensor<DType>>>
+
+/** Tensors by the names of a graph's outputs; the caller owns them. */
+export type Outputs = Readonly<Record<string, Tensor>>
 
 /** A graph made ready to run. Whoever creates it releases it. */
 export class Session {
@@ -53,29 +56,20 @@ export class Session {
     return new Session(session)
   }
 
-  /** Runs the graph once; blocks. Returns every output as a tensor that the caller owns. */
-  async run(feeds: Feeds): Promise<Record<string, Tensor<DType>>> {
+  /** Runs the graph once; blocks. Every output of the engine's graphs is float32. */
+  async run(feeds: Feeds): Promise<Outputs> {
     const inputs: Record<string, ort.Tensor> = {}
     for (const [name, { dtype, shape, data }] of Object.entries(feeds)) {
-      inputs[name] = new ort.Tensor(dtype as 'float32', data as Float32Array, shape)
+      inputs[name] = ortTensor(dtype, data, shape)
     }
     const outputs = await this.#session.run(inputs)
-    const results: Record<string, Tensor<DType>> = {}
-    for (const [name, tensor] of Object.entries(outputs)) {
-      results[name] = {
-        dtype: tensor.type as DType,
-        shape: [...tensor.dims],
-        data: tensor.data as Float32Array,
-      }
+    const results: Record<string, Tensor> = {}
+    for (const [name, { data, dims }] of Object.entries(outputs)) {
+      if (!(data instanceof Float32Array))
+        throw new Error(`internal: output ${name} is not float32`)
+      results[name] = float32([...dims], data)
     }
     return results
-  }
-
-  /** Runs the graph for its single float32 output. */
-  async compute(feeds: Feeds): Promise<Tensor> {
-    const [output] = Object.values(await this.run(feeds))
-    if (output?.dtype !== 'float32') throw new Error('internal: session: expected a float32 output')
-    return output as Tensor
   }
 
   /** Gives the memory back. */
@@ -84,12 +78,54 @@ export class Session {
   }
 }
 
+/** Wraps data without copying it. */
+function ortTensor(dtype: DType, data: TensorData[DType], shape: readonly number[]): ort.Tensor {
+  if (dtype === 'bfloat16') throw new Error('internal: bfloat16 cannot be fed to a graph')
+  // The vendor's types pair each element type with its array by overloads, which a union defeats.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return new ort.Tensor(dtype as 'float32', data as Float32Array, shape)
+}
+
+/** A session that is created when it is first run, and again if it is run after its release. */
+export class LazySession {
+  readonly #graph: Graph
+  readonly #options: SessionOptions
+  #session: Promise<Session> | undefined
+
+  constructor(graph: Graph, options: SessionOptions) {
+    this.#graph = graph
+    this.#options = options
+  }
+
+  /** Runs the graph once; blocks. */
+  async run(feeds: Feeds): Promise<Outputs> {
+    this.#session ??= Session.create(this.#graph, this.#options)
+    return (await this.#session).run(feeds)
+  }
+
+  /** Runs a graph that has a single output. */
+  async compute(feeds: Feeds): Promise<Tensor> {
+    const [output] = Object.values(await this.run(feeds))
+    if (!output) throw new Error('internal: session: expected an output, got none')
+    return output
+  }
+
+  /** Gives the memory back. */
+  async release(): Promise<void> {
+    const session = await this.#session
+    this.#session = undefined
+    await session?.release()
+  }
+}
+
 /** The root from which onnxruntime may look weights up; one drive only, on systems that have several. */
 function commonRoot(files: ReadonlySet<string>): string {
   const roots = new Set([...files].map((file) => parse(file).root))
   const [root = parse(process.cwd()).root] = roots
   if (roots.size > 1 || [...files].some((file) => !isAbsolute(file))) {
-    throw new Error(`internal: session: expected absolute paths on one drive, got ${[...files]}`)
+    throw new Error(
+      `internal: session: expected absolute paths on one drive, got ${[...files].join()}`,
+    )
   }
   return root
 }

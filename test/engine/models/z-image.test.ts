@@ -156,7 +156,7 @@ async function probe(
   const session = await Session.create(graph, options)
   const outputs = await session.run(feeds)
   await session.release()
-  return Object.fromEntries(labels.map((label) => [label, outputs[`probe ${label}`] as Tensor]))
+  return Object.fromEntries(labels.map((label) => [label, outputs[`probe ${label}`]!]))
 }
 
 describe('Z-Image graphs', () => {

@@ -58,7 +58,7 @@ export function Gather(graph: Graph, table: Value, indices: Value): Value {
 export function Transpose(graph: Graph, x: Value, order: readonly number[]): Value {
   const isOrder = order.toSorted((a, b) => a - b).every((axis, i) => axis === i)
   if (!isOrder || order.length !== x.shape.length)
-    refuse('Transpose', `an order of axes, not ${order}`, x)
+    refuse('Transpose', `an order of axes, not ${order.join()}`, x)
   const shape = order.map((axis) => x.shape[axis]!)
   return single(graph, 'Transpose', [x], { dtype: x.dtype, shape }, { perm: order })
 }

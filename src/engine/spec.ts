@@ -1,0 +1,166 @@
+/**
+ * What can be asked of the pipeline, and the limits within which it can be drawn. Limits come before
+ * any work: a spec comes from chat.
+ */
+import { EngineError } from './error.ts'
+import type { Pixels } from './image.ts'
+import type { ModelFolder } from './models/config.ts'
+
+/** What is asked for; whatever is left out is as the model's defaults say. */
+export type PictureSpec = {
+  readonly prompt: string
+  /** What to keep away from; has an effect only with guidance. */
+  readonly negativePrompt?: string
+  /** Pixels, multiples of 16. */
+  readonly width?: number
+  readonly height?: number
+  /** 0 to 2^32 - 1. */
+  readonly seed: number
+  /** 1 to 8 pictures; picture k has the seed `seed + k - 1` and equals that seed's single picture. */
+  readonly count?: number
+  /** Evaluations of the transformer, 1 to 200. */
+  readonly evaluations?: number
+  /** 0 to 30; 0 is none. One less than the scale that other programs show. */
+  readonly guidance?: number
+  /** Bound on the guided velocity's norm, in norms of the prompt's own; 0, the default, is none. */
+  readonly guidanceNormalization?: number
+  /** Model time, 0 to 1, after which the prompt goes unguided; 1, the default, guides throughout. */
+  readonly guidanceTruncation?: number
+  /** A picture to start from, the bytes of a PNG, JPEG or WebP file. */
+  readonly image?: Uint8Array
+  /** The file name it came with, which must not contradict its bytes. */
+  readonly imageName?: string
+  /** How much of the starting picture is redrawn, above 0 to 1, by default 0.6. */
+  readonly strength?: number
+  /** Whether steps come with small pictures of what is being drawn. */
+  readonly preview?: boolean
+}
+
+/** One thing that happened while pictures were drawn: a step for all of them, or one finished. */
+export type Step =
+  | {
+      readonly kind: 'step'
+      /** Steps done, 1 to `evaluations`. */
+      readonly index: number
+      readonly evaluations: number
+      /** Noise level reached, 0 for none. */
+      readonly sigma: number
+      /** One for each picture, an eighth as wide and high. */
+      readonly previews?: readonly Pixels[]
+    }
+  | {
+      readonly kind: 'picture'
+      /** 0 to `count` - 1. */
+      readonly index: number
+      readonly seed: number
+      readonly pixels: Pixels
+    }
+
+/** Sides of a picture come in this many pixels: 8 a latent, 2 latents a token. */
+export const sideMultiple = 16
+
+/** The largest picture, in pixels; the released models are trained up to this area. */
+export const maxPixels = 2048 * 2048
+
+const seeds = 2 ** 32
+
+/** A spec with nothing left open. */
+export type CheckedSpec = Required<
+  Pick<
+    PictureSpec,
+    | 'prompt'
+    | 'negativePrompt'
+    | 'seed'
+    | 'count'
+    | 'evaluations'
+    | 'guidance'
+    | 'guidanceNormalization'
+    | 'guidanceTruncation'
+    | 'strength'
+    | 'preview'
+  >
+>
+
+/**
+ * Fills in what was left out and checks ranges; sizes are `checkSize`'s.
+ * @throws {EngineError} spec-invalid
+ */
+export function checkSpec(
+  spec: PictureSpec,
+  { defaults }: Pick<ModelFolder, 'defaults'>,
+): CheckedSpec {
+  if (spec.strength !== undefined && spec.image === undefined) {
+    throw new EngineError('spec-invalid', {
+      field: 'strength',
+      expected: 'an image with it',
+      got: 'none',
+    })
+  }
+  return {
+    prompt: spec.prompt,
+    negativePrompt: spec.negativePrompt ?? '',
+    seed: inRange('seed', spec.seed, 0, seeds - 1, true),
+    count: inRange('count', spec.count ?? 1, 1, 8, true),
+    evaluations: inRange('evaluations', spec.evaluations ?? defaults.evaluations, 1, 200, true),
+    guidance: inRange('guidance', spec.guidance ?? defaults.guidance, 0, 30),
+    guidanceNormalization: inRange(
+      'guidanceNormalization',
+      spec.guidanceNormalization ?? 0,
+      0,
+      100,
+    ),
+    guidanceTruncation: inRange('guidanceTruncation', spec.guidanceTruncation ?? 1, 0, 1),
+    strength: inRange('strength', spec.strength ?? 0.6, Number.MIN_VALUE, 1),
+    preview: spec.preview ?? false,
+  }
+}
+
+/** The seed of picture `index`, counted from 0, of a spec whose first seed is `first`. */
+export function seedOf(first: number, index: number): number {
+  return (first + index) % seeds
+}
+
+/**
+ * Checks the sides of a picture, in pixels.
+ * @throws {EngineError} spec-invalid
+ */
+export function checkSize(
+  { width, height }: { readonly width: number; readonly height: number },
+  { transformer }: Pick<ModelFolder, 'transformer'>,
+): void {
+  for (const [axis, [field, side]] of Object.entries({ height, width }).entries()) {
+    const largest = transformer.axes_lens[axis + 1]! * sideMultiple
+    if (
+      !Number.isInteger(side) ||
+      side % sideMultiple !== 0 ||
+      side < sideMultiple ||
+      side > largest
+    ) {
+      const expected = `a multiple of ${sideMultiple} from ${sideMultiple} to ${largest}`
+      throw new EngineError('spec-invalid', { field, expected, got: side })
+    }
+  }
+  if (width * height > maxPixels) {
+    const expected = `at most ${maxPixels} pixels`
+    throw new EngineError('spec-invalid', { field: 'size', expected, got: `${width}x${height}` })
+  }
+}
+
+function inRange(
+  field: string,
+  value: number,
+  least: number,
+  most: number,
+  isWhole = false,
+): number {
+  // Careful: written so that NaN fails too.
+  if (!(value >= least && value <= most) || (isWhole && !Number.isInteger(value))) {
+    const range = `${least === Number.MIN_VALUE ? 'above 0' : least} to ${most}`
+    throw new EngineError('spec-invalid', {
+      field,
+      expected: isWhole ? `a whole number from ${range}` : `a number from ${range}`,
+      got: value,
+    })
+  }
+  return value
+}
