@@ -13,7 +13,7 @@ export type EngineErrorCode =
   | 'spec-invalid' // field, expected, got: what was asked for cannot be drawn
   | 'image-unsupported' // expected, got: not one of the formats we read, or an animation
   | 'image-broken' // reason: truncated or corrupt
-  | 'image-too-large' // limit, got, unit: 'bytes' | 'pixels'
+  | 'image-too-large' // limit, got, unit: 'bytes' | 'pixels' (its area) | 'side' (in pixels)
 
 /** Facts of an error: file paths, tensor names, numbers. Never secrets, never prompts. */
 export type EngineErrorParams = Readonly<Record<string, string | number>>

@@ -73,7 +73,8 @@ export const textEncoderSchema = z
     num_hidden_layers: size(maxLayers),
     num_attention_heads: size(256),
     num_key_value_heads: size(256),
-    head_dim: size(1024).multipleOf(2).default(128),
+    /** onnxruntime rotates heads of 16, 32, 48, ... features only. */
+    head_dim: size(1024).multipleOf(16).default(128),
     vocab_size: size(1_000_000),
     max_position_embeddings: size(10_000_000),
     rms_norm_eps: epsilon.default(1e-6),

@@ -50,6 +50,17 @@ type Modulation = Readonly<
   Record<'scaleAttention' | 'gateAttention' | 'scaleFfn' | 'gateFfn', Value>
 >
 
+/** Modulation of block `index` from the rows that the modulation graph lists, [batch, 1, dim] each. */
+function modulationOf(rows: readonly Value[], index: number): Modulation {
+  const [scaleAttention, gateAttention, scaleFfn, gateFfn] = rows.slice(4 * index, 4 * index + 4)
+  return {
+    scaleAttention: scaleAttention!,
+    gateAttention: gateAttention!,
+    scaleFfn: scaleFfn!,
+    gateFfn: gateFfn!,
+  }
+}
+
 function rotationInputs(
   graph: Graph,
   config: TransformerConfig,
@@ -215,19 +226,13 @@ export function denoiseGraph(
   const imageRotations = rotationInputs(graph, config, 'image', 'imageSeq')
   const captionRotations = rotationInputs(graph, config, 'caption', 'captionSeq')
   const factors = Split(graph, modulation, rows, 1)
-  const modulationOf = (index: number): Modulation => ({
-    scaleAttention: factors[4 * index]!,
-    gateAttention: factors[4 * index + 1]!,
-    scaleFfn: factors[4 * index + 2]!,
-    gateFfn: factors[4 * index + 3]!,
-  })
 
   const embedding = { from: features, to: dim, hasBias: true }
   const embedded = linear(network, `all_x_embedder.${patch}`, image, embedding)
   let x = padRows(network, 'x_pad_token', graph.remember('x_embedder', embedded), isPad)
   const names = modulatedBlocks(config)
   for (const [index, name] of names.slice(0, config.n_refiner_layers).entries()) {
-    x = block(network, config, name, x, imageRotations, modulationOf(index))
+    x = block(network, config, name, x, imageRotations, modulationOf(factors, index))
   }
 
   // Careful: image first, caption second; the final rows are cut by position.
@@ -238,7 +243,7 @@ export function denoiseGraph(
   x = Concat(graph, [x, refined], 1)
   for (let layer = 0; layer < config.n_layers; layer++) {
     const index = config.n_refiner_layers + layer
-    x = block(network, config, `layers.${layer}`, x, rotations, modulationOf(index))
+    x = block(network, config, `layers.${layer}`, x, rotations, modulationOf(factors, index))
     if (controlLayers.includes(layer)) {
       x = Add(graph, x, graph.input(`residual_${layer}`, 'float32', x.shape))
     }
@@ -250,5 +255,20 @@ export function denoiseGraph(
   const scaled = Mul(graph, normed, factors.at(-1)!)
   const velocity = linear(network, `all_final_layer.${patch}.linear`, scaled, final)
   graph.output('velocity', graph.remember('final_layer', velocity))
+  return graph
+}
+
+/**
+ * One modulated block by itself, for measurements: `x` [batch, seq, dim], the block's own
+ * `modulation` [batch, 4, dim] and rotations `x_cos`, `x_sin` [batch, seq, headDim / 2] to `y`
+ * [batch, seq, dim].
+ */
+export function blockGraph(config: TransformerConfig, weights: WeightSource, name: string): Graph {
+  const graph = new Graph('block')
+  const x = graph.input('x', 'float32', ['batch', 'seq', config.dim])
+  const factors = Split(graph, graph.input('modulation', 'float32', ['batch', 4, config.dim]), 4, 1)
+  const rotations = rotationInputs(graph, config, 'x', 'seq')
+  const y = block({ graph, weights }, config, name, x, rotations, modulationOf(factors, 0))
+  graph.output('y', y)
   return graph
 }

@@ -9,11 +9,24 @@ type Monomial = { readonly coefficient: number; readonly symbols: readonly strin
 
 function parse(dim: Dim): Monomial {
   if (typeof dim === 'number') return { coefficient: dim, symbols: [] }
-  const factors = dim.split('*')
+  const factors = splitFactors(dim)
   const coefficient = Number(factors[0])
   return Number.isNaN(coefficient)
     ? { coefficient: 1, symbols: factors }
     : { coefficient, symbols: factors.slice(1) }
+}
+
+/** Careful: a `*` inside a sum's parentheses belongs to the sum, `(2*height+width)*batch`. */
+function splitFactors(dim: string): string[] {
+  const factors = ['']
+  let depth = 0
+  for (const char of dim) {
+    if (char === '(') depth++
+    if (char === ')') depth--
+    if (char === '*' && depth === 0) factors.push('')
+    else factors[factors.length - 1] += char
+  }
+  return factors
 }
 
 function print({ coefficient, symbols }: Monomial): Dim {

@@ -1,7 +1,7 @@
 /**
- * Writes ONNX models as protobuf bytes: the few messages of onnx.proto3 that a graph with external
+ * Writes ONNX models as protobuf bytes: the few messages of onnx.proto that a graph with external
  * weights needs, field numbers beside them. A writer only; tests decode its output with an
- * independent protobuf package. Source: onnx/onnx, onnx/onnx.proto3 (Apache-2.0).
+ * independent protobuf package. Source: onnx/onnx, onnx/onnx.proto (Apache-2.0).
  */
 import type { DType } from '../tensor.ts'
 
@@ -94,8 +94,10 @@ class Message {
     return this.bytes(field, value.finish())
   }
 
-  packedInts(field: number, values: readonly number[]): this {
-    return this.bytes(field, Buffer.concat(values.map(varint)))
+  /** One by one, not packed: what ONNX's own proto2 schema writes. */
+  ints(field: number, values: readonly number[]): this {
+    for (const value of values) this.int(field, value)
+    return this
   }
 
   finish(): Uint8Array {
@@ -150,12 +152,12 @@ function attributeProto(name: string, value: Attribute): Message {
   if (typeof value === 'number') return message.int(3, value).int(20, 2)
   if (typeof value === 'string') return message.string(4, value).int(20, 3)
   if ('float' in value) return message.float(2, value.float).int(20, 1)
-  return message.packedInts(8, value).int(20, 7)
+  return message.ints(8, value).int(20, 7)
 }
 
 function tensorProto(initializer: InitializerProto): Message {
   const message = new Message()
-    .packedInts(1, initializer.shape)
+    .ints(1, initializer.shape)
     .int(2, dataType[initializer.dtype])
     .string(8, initializer.name)
   const { data } = initializer

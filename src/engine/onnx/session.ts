@@ -99,8 +99,15 @@ export class LazySession {
 
   /** Runs the graph once; blocks. */
   async run(feeds: Feeds): Promise<Outputs> {
-    this.#session ??= Session.create(this.#graph, this.#options)
-    return (await this.#session).run(feeds)
+    const session = (this.#session ??= Session.create(this.#graph, this.#options))
+    try {
+      await session
+    } catch (error) {
+      // A file may be back, or memory free, the next time.
+      if (this.#session === session) this.#session = undefined
+      throw error
+    }
+    return (await session).run(feeds)
   }
 
   /** Runs a graph that has a single output. */
@@ -112,9 +119,10 @@ export class LazySession {
 
   /** Gives the memory back. */
   async release(): Promise<void> {
-    const session = await this.#session
+    const session = this.#session
+    // Careful: forgotten before anything is awaited, so that a second release finds nothing.
     this.#session = undefined
-    await session?.release()
+    await (await session)?.release()
   }
 }
 

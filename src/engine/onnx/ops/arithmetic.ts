@@ -6,11 +6,12 @@
 import type { DType } from '../../tensor.ts'
 import { product, quotient } from '../dim.ts'
 import type { Graph, Value } from '../graph.ts'
-import { broadcast, microsoft, refuse, single } from './operator.ts'
+import { broadcast, microsoft, refuse, requireFloat32, sameShape, single } from './operator.ts'
 
 const onnxDataType: Partial<Record<DType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 }
 
 function unary(graph: Graph, opType: string, x: Value): Value {
+  requireFloat32(opType, x)
   return single(graph, opType, [x], { dtype: x.dtype, shape: x.shape })
 }
 
@@ -58,6 +59,7 @@ export function Where(graph: Graph, condition: Value, a: Value, b: Value): Value
 
 /** a [..., m, k] times b [k, n]. */
 export function MatMul(graph: Graph, a: Value, b: Value): Value {
+  requireFloat32('MatMul', a, b)
   if (b.shape.length !== 2 || a.shape.at(-1) !== b.shape[0]) {
     refuse('MatMul', '[..., m, k] and [k, n]', a, b)
   }
@@ -69,6 +71,7 @@ export function MatMul(graph: Graph, a: Value, b: Value): Value {
 
 /** a [..., m, k] times the transpose of b [n, k], which is how checkpoints store linear layers. */
 export function FusedMatMul(graph: Graph, a: Value, b: Value): Value {
+  requireFloat32('FusedMatMul', a, b)
   if (b.shape.length !== 2 || a.shape.at(-1) !== b.shape[1]) {
     refuse('FusedMatMul', '[..., m, k] and [n, k]', a, b)
   }
@@ -88,14 +91,22 @@ export function Conv(
   stride: number,
   pads: Padding,
 ): Value {
+  requireFloat32('Conv', x, weight, bias)
   const [batch, channels, ...sides] = x.shape
-  const [outChannels, inChannels, kernel] = weight.shape
-  if (x.shape.length !== 4 || channels !== inChannels || bias.shape[0] !== outChannels) {
+  const [outChannels, , kernel] = weight.shape
+  const fits =
+    sides.length === 2 &&
+    sameShape(weight.shape, [outChannels!, channels!, kernel!, kernel!]) &&
+    sameShape(bias.shape, [outChannels!])
+  if (!fits) {
     refuse('Conv', '[batch, in, height, width], [out, in, k, k] and [out]', x, weight, bias)
   }
   const [height, width] = sides.map((side, axis) => {
     const padded = pads[axis]! + pads[axis + 2]! - Number(kernel)
-    if (typeof side === 'number') return Math.floor((side + padded) / stride) + 1
+    if (typeof side === 'number') {
+      if (side + padded < 0) refuse('Conv', 'a kernel that fits the padded sides', x, weight)
+      return Math.floor((side + padded) / stride) + 1
+    }
     // A symbolic side is a multiple of all strides that follow: exact iff the padding just fits.
     const out = padded + stride >= 0 && padded + 1 <= 0 ? quotient(side, stride) : undefined
     return out ?? refuse('Conv', `sides divisible by stride ${stride}`, x, weight)

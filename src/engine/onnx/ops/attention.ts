@@ -2,9 +2,9 @@
  * Attention and the rotation of its queries and keys, one function each, under its ONNX name.
  * Source: onnx/onnx, docs/Operators.md (opset 23); onnxruntime, docs/ContribOperators.md.
  */
-import { product, quotient, showShape, sum } from '../dim.ts'
+import { quotient, showShape, sum } from '../dim.ts'
 import type { Graph, Value } from '../graph.ts'
-import { microsoft, refuse, sameShape, single } from './operator.ts'
+import { microsoft, refuse, requireFloat32, sameShape, single } from './operator.ts'
 
 /**
  * Rotates adjacent pairs of every head of x [batch, seq, heads * headDim]; cos and sin
@@ -17,6 +17,7 @@ export function RotaryEmbedding(
   sin: Value,
   heads: number,
 ): Value {
+  requireFloat32('RotaryEmbedding', x, cos, sin)
   const [batch, seq, width] = x.shape
   const half = width === undefined ? undefined : quotient(width, 2 * heads)
   const table = [batch!, seq!, half!]
@@ -39,6 +40,7 @@ export function MultiHeadAttention(
   value: Value,
   heads: number,
 ): Value {
+  requireFloat32('MultiHeadAttention', query, key, value)
   const fits =
     query.shape.length === 3 &&
     sameShape(key.shape, value.shape) &&
@@ -86,15 +88,25 @@ export function GroupQueryAttention(
   graph: Graph,
   { query, key, value, past, lastKey, total, cos, sin, heads, keyHeads }: GroupQuery,
 ): { readonly output: Value; readonly presentKey: Value; readonly presentValue: Value } {
+  requireFloat32('GroupQueryAttention', query, key, value, cos, sin)
   const [batch, seq, width] = query.shape
   const headDim = width === undefined ? undefined : quotient(width, heads)
-  const keyShape = [batch!, seq!, product([headDim ?? 0, keyHeads])]
-  if (
-    headDim === undefined ||
-    !sameShape(key.shape, keyShape) ||
-    !sameShape(value.shape, keyShape)
-  ) {
+  if (typeof headDim !== 'number' || headDim % 16 !== 0 || heads % keyHeads !== 0) {
+    const expected = `${heads} heads of a multiple of 16 features, shared by ${keyHeads}`
+    refuse('GroupQueryAttention', expected, query, key)
+  }
+  const keyShape = [batch!, seq!, headDim * keyHeads]
+  if (!sameShape(key.shape, keyShape) || !sameShape(value.shape, keyShape)) {
     refuse('GroupQueryAttention', `keys and values ${showShape(keyShape)}`, query, key, value)
+  }
+  // Careful: onnxruntime takes a narrower table to mean that it shall rotate only part of each head.
+  const table = [cos.shape[0] ?? 'positions', headDim / 2]
+  if (!sameShape(cos.shape, table) || !sameShape(sin.shape, table)) {
+    refuse('GroupQueryAttention', `tables ${showShape(table)}`, query, cos, sin)
+  }
+  const cache = past && [batch!, keyHeads, past.key.shape[2] ?? 'past', headDim]
+  if (cache && !(sameShape(past.key.shape, cache) && sameShape(past.value.shape, cache))) {
+    refuse('GroupQueryAttention', `a past ${showShape(cache)}`, query, past.key, past.value)
   }
   const keys = past ? sum([past.key.shape[2]!, seq!]) : seq!
   const present = { dtype: key.dtype, shape: [batch!, keyHeads, keys, headDim] }

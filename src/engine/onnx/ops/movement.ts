@@ -64,11 +64,14 @@ export function Transpose(graph: Graph, x: Value, order: readonly number[]): Val
 }
 
 /**
- * The same elements in another shape. Lengths known only at run time must stand at their old axis,
- * or be the only one that moved, or come from `like`, a tensor of just the target shape.
+ * The same elements in another shape, none of its lengths 0. Lengths known only at run time must
+ * stand at their old axis, or be the only one that moved, or come from `like`, a tensor of just the
+ * target shape.
  */
 export function Reshape(graph: Graph, x: Value, shape: readonly Dim[], like?: Value): Value {
   if (product(shape) !== product(x.shape)) refuse('Reshape', `elements of ${showShape(shape)}`, x)
+  // To ONNX a 0 means the length of the old axis.
+  if (shape.includes(0)) refuse('Reshape', `lengths above 0 in ${showShape(shape)}`, x)
   let target: Value
   if (like) {
     if (!sameShape(like.shape, shape)) refuse('Reshape', showShape(shape), like)

@@ -3,10 +3,11 @@
  * Source: onnx/onnx, docs/Operators.md (opset 23).
  */
 import type { Graph, Value } from '../graph.ts'
-import { refuse, sameShape, single } from './operator.ts'
+import { refuse, requireFloat32, sameShape, single } from './operator.ts'
 
 /** x / rms(x) * scale over the last axis; statistics in float32. */
 export function RMSNormalization(graph: Graph, x: Value, scale: Value, epsilon: number): Value {
+  requireFloat32('RMSNormalization', x, scale)
   if (!sameShape(scale.shape, x.shape.slice(-1))) {
     refuse('RMSNormalization', 'a scale as long as the last axis', x, scale)
   }
@@ -22,6 +23,7 @@ export function RMSNormalization(graph: Graph, x: Value, scale: Value, epsilon: 
 
 /** (x - mean) / deviation * scale over the last axis. */
 export function LayerNormalization(graph: Graph, x: Value, scale: Value, epsilon: number): Value {
+  requireFloat32('LayerNormalization', x, scale)
   if (!sameShape(scale.shape, x.shape.slice(-1))) {
     refuse('LayerNormalization', 'a scale as long as the last axis', x, scale)
   }
@@ -44,6 +46,7 @@ export function GroupNormalization(
   groups: number,
   epsilon: number,
 ): Value {
+  requireFloat32('GroupNormalization', x, scale, bias)
   const channels = x.shape[1]
   const fits = [scale, bias].every(({ shape }) => shape.length === 1 && shape[0] === channels)
   if (!fits || typeof channels !== 'number' || channels % groups !== 0) {

@@ -16,6 +16,13 @@ export function refuse(operator: string, expected: string, ...values: readonly V
   throw new Error(`internal: ${operator}: expected ${expected}, got ${got.join(' and ')}`)
 }
 
+/** Refuses operands that were not widened: the other float types have few kernels on processors. */
+export function requireFloat32(operator: string, ...values: readonly Value[]): void {
+  if (values.some(({ dtype }) => dtype !== 'float32')) {
+    refuse(operator, 'float32 operands', ...values)
+  }
+}
+
 /** Whether two shapes are the same, symbols included. */
 export function sameShape(a: readonly Dim[], b: readonly Dim[]): boolean {
   return a.length === b.length && a.every((dim, axis) => dim === b[axis])

@@ -1,0 +1,72 @@
+/**
+ * What can go wrong in a way that people can do something about: a closed list of codes, each with
+ * the facts its sentence needs. No sentence lives here: the locales hold one as `errors.CODE`, and
+ * a test keeps codes and facts equal to theirs. The engine's codes keep their names.
+ */
+
+const factsOfCode = {
+  // What the engine refuses.
+  'file-missing': ['file'],
+  'file-invalid': ['file', 'field', 'expected', 'got'],
+  'tensor-missing': ['file', 'tensor'],
+  'tensor-mismatch': ['file', 'tensor', 'expected', 'got'],
+  'spec-invalid': ['field', 'expected', 'got'],
+  'image-unsupported': ['expected', 'got'],
+  'image-broken': ['reason'],
+  'image-too-large': ['limit', 'got', 'unit'], // unit: bytes | pixels | side
+  // The process that holds the model.
+  'model-missing': ['folder'],
+  'runner-start-failed': ['reason'],
+  'runner-crashed': ['signal', 'exitCode'], // signal: its name, or none: then exitCode tells
+  'runner-out-of-memory': [],
+  'runner-stopped': [],
+  // The house.
+  busy: ['waiting'],
+  'port-taken': ['host', 'port'],
+  'listen-failed': ['host', 'port', 'reason'],
+  // The command line.
+  'command-unknown': ['command', 'nearest'], // nearest: a command, or none
+  'argument-unexpected': ['argument'],
+  'option-unknown': ['option', 'nearest'], // nearest: an option, or none
+  'option-invalid': ['option', 'expected', 'got'], // expected: integer | number | precision | format
+  'option-value-missing': ['option'],
+  'prompt-missing': [],
+  'image-unreadable': ['file', 'reason'],
+  'output-unwritable': ['file', 'reason'],
+} as const satisfies Record<string, readonly string[]>
+
+/** Every expected failure that people can meet. */
+export type ErrorCode = keyof typeof factsOfCode
+
+/** A code with exactly its facts: names, paths, numbers. Never secrets, never prompts. */
+export type Fault = {
+  [C in ErrorCode]: [
+    code: C,
+    params: { readonly [fact in (typeof factsOfCode)[C][number]]: string | number },
+  ]
+}[ErrorCode]
+
+/** Names of the facts of each code, for whoever checks sentences against them. */
+export const errorFacts: Readonly<Record<string, readonly string[]>> = factsOfCode
+
+/** Whether a code from another process is one of ours and has the facts of its sentence. */
+export function isFault(
+  fault: readonly [code: string, params: Readonly<Record<string, string | number>>],
+): fault is Fault {
+  const [code, params] = fault
+  return Object.hasOwn(errorFacts, code) && errorFacts[code]!.every((fact) => fact in params)
+}
+
+/** An expected failure: `code` and `params` make a sentence in a locale, `message` is for logs. */
+export class UserError extends Error {
+  readonly code: ErrorCode
+  readonly params: Readonly<Record<string, string | number>>
+
+  constructor(...[code, params, options]: [...fault: Fault, options?: ErrorOptions]) {
+    const facts = Object.entries(params).map(([name, value]) => `${name} ${value}`)
+    super([code, ...facts].join(', '), options)
+    this.name = 'UserError'
+    this.code = code
+    this.params = params
+  }
+}
