@@ -50,6 +50,20 @@ export function readEnvironment(folder: string = process.cwd()): Environment {
   return { ...readDotenv(join(folder, '.env')), ...withoutEmpty(process.env) }
 }
 
+/** What a child process needs of the environment: the system's own, libraries and devices. */
+const passedOn =
+  /^(?:PATH|HOME|TMPDIR|TEMP|TMP|SYSTEMROOT|LANG|LC_\w+|LD_LIBRARY_PATH|OMP_\w+|ORT_\w+|CUDA_\w+|NVIDIA_\w+|VK_\w+)$/i
+
+/**
+ * The environment of the process that holds the model. Tokens and keys stay out of it: it reads
+ * pictures that strangers send.
+ */
+export function modelEnvironment(): Record<string, string | undefined> {
+  const passed = Object.entries(process.env).filter(([name]) => passedOn.test(name))
+  // glibc would keep a closed session's weights; with a fixed threshold it gives the memory back.
+  return { ...Object.fromEntries(passed), MALLOC_TRIM_THRESHOLD_: '131072' }
+}
+
 /** The language that the environment asks for, such as `zh_CN.UTF-8`. */
 export function languageTag(environment: Environment): string | undefined {
   return environment.LC_ALL ?? environment.LC_MESSAGES ?? environment.LANG

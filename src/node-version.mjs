@@ -1,11 +1,46 @@
 /**
- * Runs before the first TypeScript file (`node --import`): a Node that cannot read TypeScript must
- * be told apart from a broken program. Plain JavaScript for that reason. npm scripts find the Node
- * that comes with the package on Linux and Windows; elsewhere the system's own is used.
+ * Runs before the first TypeScript file (`node --import`), in plain JavaScript, because an older
+ * Node cannot read TypeScript. Where Node is too old it hands the same command over to the Node that
+ * came as a platform package, and says what to do where none did.
+ *
+ * Careful: npm 11 links that Node as `node_modules/.bin/node` and gets here with it; npm 10 removes
+ * the link again with the packages of the other platforms, which have a program of the same name.
  */
+import { spawn } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { constants } from 'node:os'
+
 const wanted = 24
-const found = Number(process.versions.node.split('.')[0])
-if (found < wanted) {
+
+/** Path of the Node in this platform's package, or undefined where there is none. */
+function packagedNode() {
+  const platform = { linux: 'linux', win32: 'win' }[process.platform]
+  const program = process.platform === 'win32' ? 'node.exe' : 'node'
+  try {
+    const { resolve } = createRequire(import.meta.url)
+    return resolve(`node-${platform}-${process.arch}/bin/${program}`)
+  } catch {
+    return undefined
+  }
+}
+
+/** Runs this process's command under another Node, and ends as that ends. */
+async function handOver(node) {
+  const child = spawn(node, [...process.execArgv, ...process.argv.slice(1)], { stdio: 'inherit' })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    // A terminal sends Ctrl+C to both of us; the child decides what becomes of it.
+    process.on(signal, () => signal !== 'SIGINT' && child.kill(signal))
+  }
+  const { code, signal } = await new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('exit', (code, signal) => resolve({ code, signal }))
+  })
+  process.exit(code ?? 128 + constants.signals[signal])
+}
+
+if (Number(process.versions.node.split('.')[0]) < wanted) {
+  const node = packagedNode()
+  if (node) await handOver(node)
   console.error(
     `Zimagine needs Node ${wanted} or newer, this is Node ${process.versions.node}: install it from https://nodejs.org, then run the same command again.\n` +
       `Zimagine 需要 Node ${wanted} 或更高版本，当前是 Node ${process.versions.node}：请从 https://nodejs.org 安装后重新运行同一命令。`,

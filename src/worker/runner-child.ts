@@ -5,6 +5,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { modelEnvironment } from '../config.ts'
 import { UserError } from '../core/errors.ts'
 import type { Answer, Request } from './runner-protocol.ts'
 
@@ -37,6 +38,7 @@ export class RunnerChild {
     // The parent's own flags (test runner, inspector port) are not meant for the child.
     this.#process = fork(entry, [String(process.pid)], {
       execArgv: [],
+      env: modelEnvironment(),
       serialization: 'advanced',
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })

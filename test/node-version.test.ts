@@ -1,0 +1,53 @@
+/**
+ * What an older Node meets before the first TypeScript file. Needs one that is older: the system's,
+ * if it is.
+ */
+import assert from 'node:assert/strict'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { temporaryFolder } from './fixtures/closed-form-checkpoint.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const older = ['/usr/bin/node', '/usr/local/bin/node'].find((node) => {
+  try {
+    return Number(/\d+/.exec(execFileSync(node, ['--version'], { encoding: 'utf8' }))) < 24
+  } catch {
+    return false
+  }
+})
+const skip = older === undefined && 'no Node older than 24 on this machine'
+const folder = await temporaryFolder()
+after(() => folder[Symbol.asyncDispose]())
+
+function run(cwd: string, ...args: string[]) {
+  const preload = ['--import', './src/node-version.mjs']
+  return spawnSync(older!, [...preload, ...args], { cwd, encoding: 'utf8' })
+}
+
+describe('an older Node', { skip }, () => {
+  it('hands the command over to the Node that came as a package', () => {
+    const { status, stdout } = run(root, 'src/main.ts', 'help')
+
+    assert.equal(status, 0)
+    assert.match(stdout, /imagine/)
+  })
+
+  it('ends as the command ends', () => {
+    assert.equal(run(root, 'src/main.ts', 'imagine', '--no-such-option').status, 2)
+  })
+
+  it('says what to install where no package came', () => {
+    mkdirSync(join(folder.path, 'src'))
+    cpSync(join(root, 'src/node-version.mjs'), join(folder.path, 'src/node-version.mjs'))
+    writeFileSync(join(folder.path, 'main.mjs'), 'console.log("began")')
+
+    const { status, stdout, stderr } = run(folder.path, 'main.mjs')
+
+    assert.deepEqual([status, stdout], [1, ''])
+    assert.match(stderr, /needs Node 24 or newer, this is Node \d+\.\d+\.\d+: install it/)
+    assert.match(stderr, /需要 Node 24 或更高版本/)
+  })
+})
