@@ -52,7 +52,7 @@ export function readEnvironment(folder: string = process.cwd()): Environment {
 
 /** What a child process needs of the environment: the system's own, libraries and devices. */
 const passedOn =
-  /^(?:PATH|HOME|TMPDIR|TEMP|TMP|SYSTEMROOT|LANG|LC_\w+|LD_LIBRARY_PATH|OMP_\w+|ORT_\w+|CUDA_\w+|NVIDIA_\w+|VK_\w+)$/i
+  /^(?:NODE_OPTIONS|PATH|HOME|TMPDIR|TEMP|TMP|SYSTEMROOT|LANG|LC_\w+|LD_LIBRARY_PATH|OMP_\w+|ORT_\w+|CUDA_\w+|NVIDIA_\w+|VK_\w+)$/i
 
 /**
  * The environment of the process that holds the model. Tokens and keys stay out of it: it reads

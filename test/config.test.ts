@@ -13,6 +13,7 @@ import {
   readConfig,
   readEnvironment,
   variableNames,
+  modelEnvironment,
 } from '../src/config.ts'
 
 const nano = fileURLToPath(new URL('../models/nano', import.meta.url))
@@ -151,5 +152,21 @@ describe('languageTag', () => {
     assert.equal(languageTag({ ...environment, LC_ALL: undefined }), 'b')
     assert.equal(languageTag({ LANG: 'c' }), 'c')
     assert.equal(languageTag({}), undefined)
+  })
+})
+
+describe('modelEnvironment', () => {
+  it('passes on what a process needs and no token, key or address', () => {
+    const secrets = { DISCORD_TOKEN: 'a', SECRET_KEY: 'b', DATABASE_URL: 'c', HF_TOKEN: 'd' }
+    Object.assign(process.env, secrets)
+
+    const passed = modelEnvironment()
+
+    for (const name of Object.keys(secrets)) delete process.env[name]
+    assert.equal(passed['PATH'], process.env['PATH'])
+    assert.deepEqual(
+      Object.keys(secrets).filter((name) => name in passed),
+      [],
+    )
   })
 })
