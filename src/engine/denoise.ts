@@ -27,6 +27,8 @@ export type Denoising = {
   /** Falling noise levels; the last, usually 0, is where the latents end. */
   readonly sigmas: readonly number[]
   readonly guidance?: Guidance
+  /** Ends it with its reason before the next run of the network. */
+  readonly signal?: AbortSignal
 }
 
 /** Latents after one step, at `sigma`, and the clean latents that the model now expects. */
@@ -38,7 +40,7 @@ export type Denoised = {
 
 /** Yields after every step of the schedule. */
 export async function* denoise(network: ZImage, start: Denoising): AsyncGenerator<Denoised> {
-  const { caption, sigmas, guidance } = start
+  const { caption, sigmas, guidance, signal } = start
   const times = sigmas.slice(0, -1).map(modelTime)
   const modulations = await network.modulate(times)
   let { latents } = start
@@ -50,7 +52,7 @@ export async function* denoise(network: ZImage, start: Denoising): AsyncGenerato
     const scale = guidance ? guidanceAt(guidance.scale, guidance.truncation, time) : 0
     const isGuided = guidance !== undefined && scale > 0
     const items = isGuided ? [...told(caption), ...told(guidance.negative)] : told(caption)
-    const outputs = await network.velocity(items)
+    const outputs = await network.velocity(items, signal)
     const velocities = latents.map((_, k) => {
       const positive = outputs[k]!.data
       if (!isGuided) return positive

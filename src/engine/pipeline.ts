@@ -7,7 +7,7 @@
 import { basename, join } from 'node:path'
 import { Checkpoint } from './checkpoint.ts'
 import { type Guidance, denoise } from './denoise.ts'
-import { decodeImage, floorToMultiple, pixelsToPlanes, planesToPixels, resize } from './image.ts'
+import { decodeImage, pixelsToPlanes, planesToPixels, resize } from './image.ts'
 import { Autoencoder, type Posterior } from './models/autoencoder.ts'
 import {
   type ModelDefaults,
@@ -26,20 +26,20 @@ import {
   type Step,
   checkSize,
   checkSpec,
-  maxPixels,
+  redrawnSize,
   seedOf,
-  sideMultiple,
 } from './spec.ts'
 import { type Tensor, float32 } from './tensor.ts'
 import { Tokenizer } from './tokenizer.ts'
+import { invalidFile } from './untrusted-file.ts'
 
 export type { PictureSpec, Step } from './spec.ts'
 
 /** How a model is opened. */
 export type PipelineOptions = {
   /**
-   * `auto` computes with weights in the form as published; `fp32` expands them to float32 when they
-   * are loaded, faster at twice the memory of 16-bit weights. Pictures are the same on a CPU.
+   * `auto` computes with weights in the form as published and leaves them in their files; `fp32`
+   * copies them into memory as float32, which is faster. Pictures are the same but for rounding.
    */
   readonly precision?: 'auto' | 'fp32'
   /** Threads of one run; by default every processor. */
@@ -58,7 +58,7 @@ export type ModelFacts = {
 /** Checkpoints below this are expanded to float32 without asking: the memory is not worth a word. */
 const smallCheckpointBytes = 512 * 2 ** 20
 
-/** Prompts whose captions are kept; one takes about 1 MB at the released size. */
+/** Prompts whose captions are kept; at the released size one takes 15 kB a token, 8 MB at most. */
 const keptCaptions = 32
 
 /** Pictures above this area are encoded and decoded in tiles: whole ones take over 8 GB. */
@@ -79,6 +79,7 @@ export class Pipeline {
   /** By token ids, which are all that a caption depends on while the weights are open. */
   readonly #captions = new Map<string, Caption>()
   #previewMap: PreviewMap | undefined
+  readonly #closing = new AbortController()
 
   private constructor(model: ModelFolder, networks: Networks, parameters: number) {
     this.#model = model
@@ -88,8 +89,8 @@ export class Pipeline {
   }
 
   /**
-   * Opens a checkpoint folder in the diffusers layout and checks that every tensor is there and has
-   * its shape; weights are read when they are first needed.
+   * Opens a checkpoint folder in the diffusers layout and checks that every tensor it draws with is
+   * there and has its shape; weights are read when they are first needed.
    * @throws {EngineError} file-missing, file-invalid, tensor-missing, tensor-mismatch
    */
   static async open(path: string, options: PipelineOptions = {}): Promise<Pipeline> {
@@ -101,6 +102,12 @@ export class Pipeline {
       Checkpoint.open(at('vae'), 'diffusion_pytorch_model'),
       Tokenizer.open(at('tokenizer')),
     ])
+    const { vocabularySize } = tokenizer
+    if (vocabularySize > model.textEncoder.vocab_size) {
+      const expected = `at least ${vocabularySize}, the tokenizer's`
+      const got = `${model.textEncoder.vocab_size}`
+      throw invalidFile(at('text_encoder', 'config.json'), 'vocab_size', expected, got)
+    }
     const { precision = 'auto', ...threads } = options
     const formOf = (checkpoint: Checkpoint) => ({
       ...threads,
@@ -121,50 +128,52 @@ export class Pipeline {
   /**
    * Draws `spec`: yields every step, then every picture. Does nothing before it is first pulled.
    * @throws {EngineError} spec-invalid, image-unsupported, image-broken, image-too-large
-   * @throws the signal's reason, at the next step after it was aborted
+   * @throws the signal's reason, before the next run of a network after it was aborted
    */
   async *generate(
     spec: PictureSpec,
-    { signal }: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<Step> {
+    const cancels = options.signal ? [options.signal] : []
+    const signal = AbortSignal.any([this.#closing.signal, ...cancels])
+    signal.throwIfAborted()
     const checked = checkSpec(spec, this.#model)
     const levels = sigmas(checked.evaluations, this.#model.sampler.shift)
     const from = spec.image ? startIndex(checked.evaluations, checked.strength) : 0
     const start = await this.#start(spec, checked, levels[from]!, signal)
-    const caption = await this.#caption(checked.prompt)
-    signal?.throwIfAborted()
-    const guidance = await this.#guidance(checked)
+    const caption = await this.#caption(checked.prompt, signal)
+    const guidance = await this.#guidance(checked, signal)
     let latents: readonly Tensor[] = start
     const denoising = denoise(this.#networks.transformer, {
       latents,
       caption,
       sigmas: levels.slice(from),
       ...(guidance ? { guidance } : {}),
+      signal,
     })
     const evaluations = checked.evaluations - from
     let index = 0
-    signal?.throwIfAborted()
     for await (const step of denoising) {
       ;({ latents } = step)
       index++
       const progress = { kind: 'step', index, evaluations, sigma: step.sigma } as const
       yield checked.preview
-        ? { ...progress, previews: await this.#previews(step.estimates) }
+        ? { ...progress, previews: await this.#previews(step.estimates, signal) }
         : progress
-      signal?.throwIfAborted()
     }
     for (const [k, sample] of latents.entries()) {
-      const planes = await this.#networks.autoencoder.decode(sample, isLarge(sample, 64))
+      const { autoencoder } = this.#networks
+      const planes = await autoencoder.decode(sample, isLarge(sample, 64), signal)
       const [, height = 0, width = 0] = planes.shape
       const pixels = planesToPixels(planes.data, width, height)
       yield { kind: 'picture', index: k, seed: seedOf(checked.seed, k), pixels }
-      signal?.throwIfAborted()
     }
   }
 
   /** Gives the model's memory back; generations still open fail when they are pulled. */
   async close(): Promise<void> {
     const { transformer, textEncoder, autoencoder } = this.#networks
+    this.#closing.abort(new Error('internal: the model was closed'))
     this.#captions.clear()
     await Promise.all([transformer.release(), textEncoder.release(), autoencoder.release()])
   }
@@ -174,7 +183,7 @@ export class Pipeline {
     spec: PictureSpec,
     { seed, count }: CheckedSpec,
     sigma: number,
-    signal: AbortSignal | undefined,
+    signal: AbortSignal,
   ): Promise<Tensor[]> {
     const generators = Array.from({ length: count }, (_, k) => new Generator(seedOf(seed, k)))
     if (!spec.image) {
@@ -186,8 +195,7 @@ export class Pipeline {
       const size = shape.reduce((product, side) => product * side)
       return generators.map((generator) => float32(shape, generator.normal(size)))
     }
-    const posterior = await this.#encode(spec, spec.image)
-    signal?.throwIfAborted()
+    const posterior = await this.#encode(spec, spec.image, signal)
     const size = posterior.mean.data.length
     return generators.map((generator) => {
       // Careful: the posterior's noise is drawn before the latents' noise.
@@ -197,40 +205,33 @@ export class Pipeline {
   }
 
   /** Reads a starting picture at the size asked for, or else at its own, rounded down to fit. */
-  async #encode(spec: PictureSpec, image: Uint8Array): Promise<Posterior> {
+  async #encode(spec: PictureSpec, image: Uint8Array, signal: AbortSignal): Promise<Posterior> {
     const name = spec.imageName === undefined ? {} : { name: spec.imageName }
     const picture = await decodeImage(image, name)
-    const shrink = Math.min(1, Math.sqrt(maxPixels / (picture.width * picture.height)))
-    const size = {
-      width: floorToMultiple(picture.width * shrink, sideMultiple),
-      height: floorToMultiple(picture.height * shrink, sideMultiple),
-      ...definedSize(spec),
-    }
+    const size = { ...redrawnSize(picture, this.#model), ...definedSize(spec) }
     checkSize(size, this.#model)
     const planes = pixelsToPlanes(resize(picture, size.width, size.height))
     const tensor = float32([3, size.height, size.width], planes)
-    return this.#networks.autoencoder.encode(tensor, isLarge(tensor, 1))
+    return this.#networks.autoencoder.encode(tensor, isLarge(tensor, 1), signal)
   }
 
-  async #guidance(checked: CheckedSpec): Promise<Guidance | undefined> {
+  async #guidance(checked: CheckedSpec, signal: AbortSignal): Promise<Guidance | undefined> {
     if (checked.guidance === 0) return undefined
     return {
-      negative: await this.#caption(checked.negativePrompt),
+      negative: await this.#caption(checked.negativePrompt, signal),
       scale: checked.guidance,
       normalization: checked.guidanceNormalization,
       truncation: checked.guidanceTruncation,
     }
   }
 
-  async #caption(prompt: string): Promise<Caption> {
+  async #caption(prompt: string, signal: AbortSignal): Promise<Caption> {
     const { ids } = this.#networks.tokenizer.encodePrompt(prompt)
     const key = ids.join()
     const kept = this.#captions.get(key)
     // Put back at the end, so that the first is the one not used for longest.
     this.#captions.delete(key)
-    const caption =
-      kept ??
-      (await this.#networks.transformer.refine(await this.#networks.textEncoder.hidden(ids)))
+    const caption = kept ?? (await this.#readPrompt(ids, signal))
     this.#captions.set(key, caption)
     if (this.#captions.size > keptCaptions) {
       this.#captions.delete(this.#captions.keys().next().value!)
@@ -238,10 +239,17 @@ export class Pipeline {
     return caption
   }
 
-  async #previews(estimates: readonly Tensor[]) {
+  async #readPrompt(ids: readonly number[], signal: AbortSignal): Promise<Caption> {
+    signal.throwIfAborted()
+    const features = await this.#networks.textEncoder.hidden(ids)
+    signal.throwIfAborted()
+    return this.#networks.transformer.refine(features)
+  }
+
+  async #previews(estimates: readonly Tensor[], signal: AbortSignal) {
     const { autoencoder } = this.#networks
     this.#previewMap ??= await fitPreviewMap(this.#model.autoencoder.latent_channels, (latents) =>
-      autoencoder.decode(latents, false),
+      autoencoder.decode(latents, false, signal),
     )
     const map = this.#previewMap
     return estimates.map((estimate) => previewPixels(estimate, map))

@@ -3,8 +3,9 @@
  * any work: a spec comes from chat.
  */
 import { EngineError } from './error.ts'
-import type { Pixels } from './image.ts'
+import { type Pixels, floorToMultiple } from './image.ts'
 import type { ModelFolder } from './models/config.ts'
+import { maxPromptLength } from './tokenizer.ts'
 
 /** What is asked for; whatever is left out is as the model's defaults say. */
 export type PictureSpec = {
@@ -57,10 +58,10 @@ export type Step =
     }
 
 /** Sides of a picture come in this many pixels: 8 a latent, 2 latents a token. */
-export const sideMultiple = 16
+const sideMultiple = 16
 
 /** The largest picture, in pixels; the released models are trained up to this area. */
-export const maxPixels = 2048 * 2048
+const maxPixels = 2048 * 2048
 
 const seeds = 2 ** 32
 
@@ -97,8 +98,8 @@ export function checkSpec(
     })
   }
   return {
-    prompt: spec.prompt,
-    negativePrompt: spec.negativePrompt ?? '',
+    prompt: notTooLong('prompt', spec.prompt),
+    negativePrompt: notTooLong('negativePrompt', spec.negativePrompt ?? ''),
     seed: inRange('seed', spec.seed, 0, seeds - 1, true),
     count: inRange('count', spec.count ?? 1, 1, 8, true),
     evaluations: inRange('evaluations', spec.evaluations ?? defaults.evaluations, 1, 200, true),
@@ -120,16 +121,45 @@ export function seedOf(first: number, index: number): number {
   return (first + index) % seeds
 }
 
+/** Sides of a picture, in pixels. */
+export type Size = { readonly width: number; readonly height: number }
+
+/** A model draws well up to this many times its default area: 2048 by 2048 for a default of 1024. */
+const areaRange = 4
+
 /**
- * Checks the sides of a picture, in pixels.
- * @throws {EngineError} spec-invalid
+ * The size at which a picture is redrawn when nobody asks for another: its own, made smaller where
+ * it is larger than what the model draws well, and rounded down.
  */
-export function checkSize(
-  { width, height }: { readonly width: number; readonly height: number },
-  { transformer }: Pick<ModelFolder, 'transformer'>,
-): void {
-  for (const [axis, [field, side]] of Object.entries({ height, width }).entries()) {
-    const largest = transformer.axes_lens[axis + 1]! * sideMultiple
+export function redrawnSize(
+  { width, height }: Size,
+  model: Pick<ModelFolder, 'transformer' | 'defaults'>,
+): Size {
+  const largest = largestSides(model)
+  const area = Math.min(maxPixels, areaRange * model.defaults.width * model.defaults.height)
+  const shrink = Math.min(
+    1,
+    Math.sqrt(area / (width * height)),
+    largest.width / width,
+    largest.height / height,
+  )
+  return {
+    width: floorToMultiple(width * shrink, sideMultiple),
+    height: floorToMultiple(height * shrink, sideMultiple),
+  }
+}
+
+/** As many tokens as the transformer has positions for in each direction. */
+function largestSides({ transformer }: Pick<ModelFolder, 'transformer'>): Size {
+  const [, rows, columns] = transformer.axes_lens
+  return { width: columns! * sideMultiple, height: rows! * sideMultiple }
+}
+
+/** @throws {EngineError} spec-invalid for a size that cannot be drawn */
+export function checkSize(size: Size, model: Pick<ModelFolder, 'transformer'>): void {
+  const { width, height } = size
+  for (const field of ['height', 'width'] as const) {
+    const [side, largest] = [size[field], largestSides(model)[field]]
     if (
       !Number.isInteger(side) ||
       side % sideMultiple !== 0 ||
@@ -144,6 +174,14 @@ export function checkSize(
     const expected = `at most ${maxPixels} pixels`
     throw new EngineError('spec-invalid', { field: 'size', expected, got: `${width}x${height}` })
   }
+}
+
+function notTooLong(field: string, text: string): string {
+  if (text.length > maxPromptLength) {
+    const expected = `at most ${maxPromptLength} characters`
+    throw new EngineError('spec-invalid', { field, expected, got: text.length })
+  }
+  return text
 }
 
 function inRange(

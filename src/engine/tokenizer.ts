@@ -18,10 +18,10 @@ const maxFileBytes = 64 * 2 ** 20
 const promptTokens = 512
 
 /**
- * UTF-16 units. Accents piled on one letter take longest, up to 0.6 s, as sorting them into normal
+ * The longest prompt, in UTF-16 units. Accents piled on one letter take longest, up to 0.6 s, as sorting them into normal
  * form is quadratic; spaces, emoji or one single word take under 0.2 s.
  */
-const maxPromptLength = 20_000
+export const maxPromptLength = 20_000
 const maxTextLength = 2 * maxPromptLength
 
 /** How Qwen's tokenizers cut text into words before BPE. */

@@ -30,7 +30,7 @@ export function quote(value: unknown): string {
 }
 
 /** Cuts the middle out of long text and masks what could steer a terminal or hide in a log. */
-export function printable(text: string): string {
+function printable(text: string): string {
   const short = text.length <= 200 ? text : `${text.slice(0, 130)}...${text.slice(-60)}`
   return short.replaceAll(/\p{C}/gu, '?')
 }

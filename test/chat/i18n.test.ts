@@ -58,6 +58,11 @@ function fillings(choices: Map<string, Set<string>>): Record<string, string | nu
   return found
 }
 
+/** Every field that the engine may find wrong in what is asked for. */
+const specFields =
+  'prompt negativePrompt text width height size seed count evaluations guidance ' +
+  'guidanceNormalization guidanceTruncation strength'
+
 const names = (locale: Locale, key: MessageKey): string[] => [...argumentsOf(locale, key).keys()]
 
 describe('catalogues', () => {
@@ -139,6 +144,19 @@ describe('error sentences', () => {
         for (const filling of fillings(argumentsOf(locale, key))) {
           assert.match(words(locale)(key, filling), /[.。"]$|npm start$/, key)
         }
+      }
+    }
+  })
+
+  it('name every field of a wish in words of their own', () => {
+    const params = { expected: 'a number', got: 'this' }
+    for (const locale of locales) {
+      const say = words(locale)
+      const anyOther = say('errors.spec-invalid', { field: 'FIELD', ...params })
+      for (const field of specFields.split(' ')) {
+        const sentence = say('errors.spec-invalid', { field, ...params })
+        assert.notEqual(sentence, anyOther.replace('FIELD', field), `${locale} ${field}`)
+        assert.doesNotMatch(sentence, /a number/, `${locale} ${field}`)
       }
     }
   })

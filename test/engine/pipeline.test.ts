@@ -3,6 +3,8 @@
  * guidance, previews, and what it refuses.
  */
 import assert from 'node:assert/strict'
+import { cp, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { EngineError } from '../../src/engine/error.ts'
@@ -11,6 +13,8 @@ import { Pipeline } from '../../src/engine/pipeline.ts'
 import { fitPreviewMap, previewPixels } from '../../src/engine/preview.ts'
 import type { PictureSpec, Step } from '../../src/engine/spec.ts'
 import { type Tensor, float32 } from '../../src/engine/tensor.ts'
+import { temporaryFolder } from '../fixtures/closed-form-checkpoint.ts'
+import { refusalOf } from './refusal.ts'
 
 const nano = fileURLToPath(new URL('../../models/nano', import.meta.url))
 const cat: PictureSpec = {
@@ -139,6 +143,17 @@ describe('Pipeline', () => {
     await assert.rejects(steps.next(), { name: 'AbortError' })
   })
 
+  it('ends what is still open when it is closed, and opens nothing again', async () => {
+    const closed = await Pipeline.open(nano)
+    const begun = closed.generate(cat)
+    await begun.next()
+
+    await closed.close()
+
+    await assert.rejects(begun.next(), /the model was closed/)
+    await assert.rejects(closed.generate(cat).next(), /the model was closed/)
+  })
+
   it('draws other shapes than its default', async () => {
     const [wide, tall] = [
       { ...lion, width: 192, height: 96 },
@@ -187,6 +202,15 @@ describe('Pipeline', () => {
     assert.ok(differences[0]! < differences[1]! && differences[1]! < differences[2]!)
   })
 
+  it("redraws a photo at four times its default area, not at the photo's", async () => {
+    const [start] = await pictures(cat)
+    const image = await encodeImage(resize(start!, 1600, 1200), 'jpeg')
+
+    const [picture] = await pictures({ ...lion, image, evaluations: 1, strength: 1 })
+
+    assert.deepEqual([picture!.width, picture!.height], [288, 208])
+  })
+
   it('takes the size of the starting picture, rounded down to 16, unless told another', async () => {
     const [start] = await pictures(cat)
     const image = await encodeImage(resize(start!, 150, 90), 'jpeg')
@@ -197,13 +221,22 @@ describe('Pipeline', () => {
     assert.deepEqual([own!.width, own!.height, other!.width, other!.height], [144, 80, 64, 64])
   })
 
+  it('makes a starting picture smaller that is longer than the model has positions', async () => {
+    const long = { width: 16384, height: 8, data: new Uint8Array(3 * 16384 * 8) }
+    const image = await encodeImage(long, 'png')
+
+    const [picture] = await pictures({ ...lion, image, strength: 0.1 })
+
+    assert.deepEqual([picture!.width, picture!.height], [8192, 16])
+  })
+
   it('remembers prompts without ever mixing them up', async () => {
     const [first] = await pictures(cat)
     for (let i = 0; i < 33; i++) {
       await pictures({ prompt: `${i} cats`, seed: 1, evaluations: 1, width: 32, height: 32 })
     }
 
-    assert.deepEqual((await pictures(cat))[0], first)
+    assertSame((await pictures(cat))[0], first)
     assert.ok(
       meanDifference((await pictures({ ...cat, prompt: `${cat.prompt}.` }))[0]!, first!) > 0,
     )
@@ -226,10 +259,13 @@ describe('Pipeline', () => {
   })
 
   const refused: Record<string, Partial<PictureSpec>> = {
+    prompt: { prompt: 'a'.repeat(20_001) },
+    negativePrompt: { negativePrompt: 'a'.repeat(20_001) },
     seed: { seed: -1 },
     count: { count: 9 },
     evaluations: { evaluations: 2.5 },
     guidance: { guidance: NaN },
+    guidanceNormalization: { guidanceNormalization: -1 },
     guidanceTruncation: { guidanceTruncation: 2 },
     width: { width: 100 },
     height: { height: 0 },
@@ -246,6 +282,26 @@ describe('Pipeline', () => {
       })
     })
   }
+
+  it('refuses a tokenizer that knows more tokens than the text encoder', async () => {
+    await using copy = await temporaryFolder()
+    await cp(nano, copy.path, { recursive: true })
+    const file = join(copy.path, 'tokenizer', 'tokenizer.json')
+    const tokenizer = JSON.parse(await readFile(file, 'utf8')) as {
+      added_tokens: { id: number; content: string }[]
+    }
+    const last = tokenizer.added_tokens.at(-1)!
+    tokenizer.added_tokens.push({ ...last, id: 1070, content: '<|one_too_many|>' })
+    await writeFile(file, JSON.stringify(tokenizer))
+
+    const { code, params } = await refusalOf(() => Pipeline.open(copy.path))
+
+    const { field, expected, got } = params
+    assert.deepEqual(
+      [code, field, expected, got],
+      ['file-invalid', 'vocab_size', "at least 1071, the tokenizer's", '1070'],
+    )
+  })
 
   it('refuses a starting picture that is none', async () => {
     const image = new TextEncoder().encode('GIF89a, or so it says')

@@ -35,15 +35,18 @@ export class Autoencoder {
   }
 
   /** Moments [2 * latent_channels, h, w] of planes [3, height, width] in [-1, 1]. */
-  async moments(planes: Tensor, isTiled: boolean): Promise<Tensor> {
+  async moments(planes: Tensor, isTiled: boolean, signal?: AbortSignal): Promise<Tensor> {
     const size = this.#config.sample_size ?? releasedSampleSize
     const tiling = quarterOverlap(size, size / this.pixelsPerLatent)
-    return runWhole(this.#encoder, 'image', planes, isTiled ? tiling : undefined)
+    return runWhole(this.#encoder, 'image', planes, isTiled ? tiling : undefined, signal)
   }
 
-  /** Encodes planes [3, height, width] in [-1, 1], sides multiples of pixelsPerLatent. */
-  async encode(planes: Tensor, isTiled: boolean): Promise<Posterior> {
-    const { shape, data } = await this.moments(planes, isTiled)
+  /**
+   * Encodes planes [3, height, width] in [-1, 1], sides multiples of pixelsPerLatent. Looks at
+   * `signal` before each tile.
+   */
+  async encode(planes: Tensor, isTiled: boolean, signal?: AbortSignal): Promise<Posterior> {
+    const { shape, data } = await this.moments(planes, isTiled, signal)
     const half = data.length / 2
     const latentShape = [shape[0]! / 2, ...shape.slice(1)]
     const deviation = data.slice(half).map((logVariance) => {
@@ -65,8 +68,11 @@ export class Autoencoder {
     return float32(mean.shape, latents)
   }
 
-  /** Planes [3, height, width], about [-1, 1], of normalised latents [latent_channels, h, w]. */
-  async decode(latents: Tensor, isTiled: boolean): Promise<Tensor> {
+  /**
+   * Planes [3, height, width], about [-1, 1], of normalised latents [latent_channels, h, w]. Looks at
+   * `signal` before each tile.
+   */
+  async decode(latents: Tensor, isTiled: boolean, signal?: AbortSignal): Promise<Tensor> {
     const { scaling_factor: scale, shift_factor: shift } = this.#config
     const size = this.#config.sample_size ?? releasedSampleSize
     const raw = float32(
@@ -74,7 +80,7 @@ export class Autoencoder {
       latents.data.map((value) => Math.fround(value / scale) + shift),
     )
     const tiling = quarterOverlap(size / this.pixelsPerLatent, size)
-    return runWhole(this.#decoder, 'latents', raw, isTiled ? tiling : undefined)
+    return runWhole(this.#decoder, 'latents', raw, isTiled ? tiling : undefined, signal)
   }
 
   /** Gives the memory back. */
@@ -89,8 +95,10 @@ async function runWhole(
   inputName: string,
   x: Tensor,
   tiling: Parameters<typeof runTiled>[1] | undefined,
+  signal: AbortSignal | undefined,
 ): Promise<Tensor> {
   const run = async ({ shape, data }: Tensor): Promise<Tensor> => {
+    signal?.throwIfAborted()
     const y = await session.compute({ [inputName]: float32([1, ...shape], data) })
     return float32(y.shape.slice(1), y.data)
   }

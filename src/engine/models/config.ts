@@ -156,7 +156,7 @@ const off = z.literal(false).default(false)
 /** `scheduler/scheduler_config.json`, what diffusers calls scheduler being our sampler. */
 export const samplerSchema = z
   .object({
-    num_train_timesteps: size(100_000).default(1000),
+    num_train_timesteps: z.literal(1000).default(1000),
     shift: z.number().positive().max(1000).default(1),
     use_dynamic_shifting: off,
     shift_terminal: z.null().optional(),
@@ -189,7 +189,7 @@ const side = z.int().min(64).max(8192).multipleOf(16)
 const colour = z.array(z.number().min(-1e3).max(1e3)).length(3).readonly()
 
 /** `zimagine.json`, our own and optional. */
-export const zimagineSchema = z.object({
+const zimagineSchema = z.object({
   defaults: z
     .object({
       width: side,

@@ -148,11 +148,12 @@ export function logitsGraph(
 export class Qwen3 {
   readonly #config: TextEncoderConfig
   readonly #hidden: LazySession
-  readonly #logits: LazySession
+  readonly #openLogits: () => LazySession
+  #logits: LazySession | undefined
 
   /**
-   * Throws if a tensor is missing or misshapen; sessions are created when they are first needed.
-   * `prefix` is what the checkpoint's tensor names begin with: `model.` or nothing.
+   * Throws if a tensor of the prompt encoder is missing or misshapen; sessions are created when they
+   * are first needed. `prefix` is what the checkpoint's tensor names begin with: `model.` or nothing.
    */
   constructor(
     config: TextEncoderConfig,
@@ -161,7 +162,8 @@ export class Qwen3 {
   ) {
     this.#config = config
     this.#hidden = new LazySession(hiddenGraph(config, weights, prefix), options)
-    this.#logits = new LazySession(logitsGraph(config, weights, prefix), options)
+    // Careful: a checkpoint that was saved to encode prompts may lack the language head.
+    this.#openLogits = () => new LazySession(logitsGraph(config, weights, prefix), options)
   }
 
   /**
@@ -173,13 +175,17 @@ export class Qwen3 {
     return float32(output.shape.slice(1), output.data)
   }
 
-  /** Reads `ids` after `cache`; yields logits [vocab_size] of the next token and the grown cache. */
+  /**
+   * Reads `ids` after `cache`; yields logits [vocab_size] of the next token and the grown cache.
+   * @throws {EngineError} tensor-missing, tensor-mismatch of the last layer and the language head
+   */
   async next(
     ids: readonly number[],
     cache: KeyValueCache = this.#emptyCache(),
   ): Promise<{ readonly logits: Float32Array; readonly cache: KeyValueCache }> {
     const feeds = this.#feeds(ids, cache.length)
     for (const [i, tensor] of cache.tensors.entries()) feeds[`past_${i}`] = tensor
+    this.#logits ??= this.#openLogits()
     const outputs = await this.#logits.run(feeds)
     const tensors = cache.tensors.map((_, i) => outputs[`present_${i}`]!)
     return {
@@ -190,7 +196,7 @@ export class Qwen3 {
 
   /** Gives the memory back. */
   async release(): Promise<void> {
-    await Promise.all([this.#hidden.release(), this.#logits.release()])
+    await Promise.all([this.#hidden.release(), this.#logits?.release()])
   }
 
   #emptyCache(): KeyValueCache {

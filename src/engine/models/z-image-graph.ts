@@ -29,7 +29,7 @@ export function patchFeatures(config: TransformerConfig): number {
 }
 
 /** Modulated blocks, in the order in which the modulation graph lists them. */
-export function modulatedBlocks(config: TransformerConfig): readonly string[] {
+function modulatedBlocks(config: TransformerConfig): readonly string[] {
   const names = (prefix: string, count: number): string[] =>
     Array.from({ length: count }, (_, i) => `${prefix}.${i}`)
   return [...names('noise_refiner', config.n_refiner_layers), ...names('layers', config.n_layers)]

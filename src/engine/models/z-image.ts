@@ -20,7 +20,7 @@ import {
 } from './z-image-graph.ts'
 
 /** A prompt after its own branch of the network: tokens [captionSeq, dim], padded to 32. */
-export type Caption = { readonly tokens: Tensor; readonly length: number }
+export type Caption = { readonly tokens: Tensor }
 
 /** What one evaluation needs of one item. */
 export type Item = {
@@ -52,7 +52,7 @@ export class ZImage {
   readonly #modulation: LazySession
   /** By the layers that take residuals; without any, the empty name. */
   readonly #denoise = new Map<string, LazySession>()
-  #lastSchedule: { readonly key: string; readonly modulations: Promise<Tensor[]> } | undefined
+  #lastSchedule: { readonly key: string; readonly modulations: readonly Tensor[] } | undefined
 
   /** Throws if a tensor is missing or misshapen; sessions are created when they are first needed. */
   constructor(config: TransformerConfig, weights: WeightSource, options: SessionOptions) {
@@ -86,23 +86,26 @@ export class ZImage {
       caption_cos: asBatch([cos]),
       caption_sin: asBatch([sin]),
     })
-    return { tokens: float32([seq, this.#config.dim], tokens.data), length }
+    return { tokens: float32([seq, this.#config.dim], tokens.data) }
   }
 
   /**
    * Modulation [rows, dim] for each model time in [0, 1], 0 being noise and 1 the clean image. The
    * last schedule is kept, for most pictures are drawn by the same one.
    */
-  modulate(times: readonly number[]): Promise<Tensor[]> {
+  async modulate(times: readonly number[]): Promise<readonly Tensor[]> {
     const key = times.join()
-    if (this.#lastSchedule?.key !== key) {
-      this.#lastSchedule = { key, modulations: this.#modulations(times) }
-    }
-    return this.#lastSchedule.modulations
+    if (this.#lastSchedule?.key === key) return this.#lastSchedule.modulations
+    const modulations = await this.#modulations(times)
+    this.#lastSchedule = { key, modulations }
+    return modulations
   }
 
-  /** Velocity towards the clean image for every item, [in_channels, height, width] each. */
-  async velocity(items: readonly Item[]): Promise<Tensor[]> {
+  /**
+   * Velocity towards the clean image for every item, [in_channels, height, width] each. Looks at
+   * `signal` before each run, of which large items take one each.
+   */
+  async velocity(items: readonly Item[], signal?: AbortSignal): Promise<Tensor[]> {
     const groups = new Map<string, number[]>()
     for (const [index, item] of items.entries()) {
       const layers = [...(item.residuals?.keys() ?? [])]
@@ -115,6 +118,7 @@ export class ZImage {
       const seq = roundUp(imageTokens(first)) + first.caption.tokens.shape[0]!
       const perRun = Math.max(1, Math.floor(tokensPerRun / seq))
       for (let from = 0; from < group.length; from += perRun) {
+        signal?.throwIfAborted()
         const indices = group.slice(from, from + perRun)
         const results = await this.#evaluate(indices.map((index) => items[index]!))
         for (const [i, index] of indices.entries()) velocities[index] = results[i]!
@@ -125,6 +129,7 @@ export class ZImage {
 
   /** Gives every session's memory back. */
   async release(): Promise<void> {
+    this.#lastSchedule = undefined
     const sessions = [this.#caption, this.#modulation, ...this.#denoise.values()]
     await Promise.all(sessions.map((session) => session.release()))
   }
@@ -139,7 +144,7 @@ export class ZImage {
     })
     const shape = [modulationRows(this.#config), this.#config.dim]
     const size = shape[0]! * shape[1]!
-    return times.map((_, row) => float32(shape, all.data.slice(row * size, (row + 1) * size)))
+    return times.map((_, row) => float32(shape, all.data.subarray(row * size, (row + 1) * size)))
   }
 
   /** Evaluates items of equal token counts in one run. */

@@ -93,7 +93,7 @@ export class Graph {
     return value
   }
 
-  /** Calls an operator; `ops.ts` has one function for each, which knows its output shapes. */
+  /** Calls an operator; `ops/` has one function for each, which knows its output shapes. */
   node(
     opType: string,
     inputs: readonly (Value | undefined)[],

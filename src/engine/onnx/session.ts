@@ -12,8 +12,9 @@ import type { Graph } from './graph.ts'
 /** How a session trades memory for speed. */
 export type SessionOptions = {
   /**
-   * True expands 16-bit weights to float32 once, when the session is created: faster, at twice the
-   * memory. False leaves them mapped from their file and widens them in every run. Same results.
+   * True copies the weights into memory when the session is created, as float32 and packed for the
+   * processor: faster. False leaves them mapped from their file, where the system may drop them and
+   * read them again, and widens 16-bit ones in every run. Same results but for rounding.
    */
   readonly expandsWeights: boolean
   /** Threads of one run, 1 or more; by default every processor. */
@@ -43,9 +44,11 @@ export class Session {
       'session.intra_op.allow_spinning': '0',
       'session.model_external_initializers_file_folder_path': root,
     }
-    // Careful: constant folding would turn every 16-bit weight into a float32 copy in memory.
+    // Careful: constant folding would turn every 16-bit weight into a float32 copy in memory, and
+    // pre-packing would copy every float32 weight.
     if (!options.expandsWeights) {
       extra['optimization.disable_specified_optimizers'] = 'ConstantFolding'
+      extra['session.disable_prepacking'] = '1'
     }
     const session = await ort.InferenceSession.create(model, {
       executionProviders: ['cpu'],
@@ -122,7 +125,8 @@ export class LazySession {
 
   /** Gives the memory back. */
   async release(): Promise<void> {
-    const session = this.#session
+    // Whoever ran a session that could not be created has heard of it.
+    const session = this.#session?.catch(() => undefined)
     // Careful: forgotten before anything is awaited, so that a second release finds nothing.
     this.#session = undefined
     await (await session)?.release()

@@ -111,4 +111,20 @@ describe('Autoencoder', () => {
     deviation.check('encode', moments.data, tiled.moments_tiled.data, tolerance)
     deviation.stat('encode whole', momentsWhole.data, tiled.moments_untiled, tolerance)
   })
+
+  it('ends with the reason of its signal before the next tile', async () => {
+    const config = autoencoderSchema.parse(tiled.config)
+    const checkpoint = await closedFormCheckpoint(folder.path, 'cancel', tiled.param_shapes)
+    const autoencoder = new Autoencoder(config, checkpoint, options)
+    const stop = new AbortController()
+    const reason = new Error('enough')
+
+    const decoded = autoencoder.decode(input('vae/tile_latent', [4, 14, 21]), true, stop.signal)
+    const encoded = autoencoder.encode(picture('vae/tile_image', [3, 28, 42]), true, stop.signal)
+    stop.abort(reason)
+
+    await assert.rejects(decoded, reason)
+    await assert.rejects(encoded, reason)
+    await autoencoder.release()
+  })
 })

@@ -335,6 +335,7 @@ describe('readModelFolder', () => {
     ['vae/config.json', { mid_block_add_attention: false }],
     ['vae/config.json', { act_fn: 'relu' }],
     ['vae/config.json', { shift_factor: null }],
+    ['scheduler/scheduler_config.json', { num_train_timesteps: 500 }],
     ['scheduler/scheduler_config.json', { shift_terminal: 0.1 }],
     ['scheduler/scheduler_config.json', { invert_sigmas: true }],
     ['scheduler/scheduler_config.json', { stochastic_sampling: true }],

@@ -118,6 +118,20 @@ describe('Qwen3', () => {
     deviation.check('cache', rest.logits, whole.logits, tolerance)
   })
 
+  it('reads prompts without the last layer and the language head, which it asks for', async () => {
+    const shapes = Object.entries(fixture.param_shapes)
+    const last = `model.layers.${config.num_hidden_layers - 1}.`
+    const kept = shapes.filter(([name]) => !name.startsWith(last) && name !== 'model.norm.weight')
+    const headless = await closedFormCheckpoint(folder.path, 'headless', Object.fromEntries(kept))
+    const encoder = new Qwen3(config, headless, options)
+
+    const hidden = await encoder.hidden(ids)
+
+    deviation.check('headless', hidden.data, fixture.hidden_states_minus2.data, tolerance)
+    await assert.rejects(encoder.next(ids), { code: 'tensor-missing' })
+    await encoder.release()
+  })
+
   it('uses every tensor of the checkpoint', () => {
     logitsGraph(config, checkpoint, 'model.')
 

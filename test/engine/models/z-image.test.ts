@@ -3,6 +3,8 @@
  * block by block; tolerances are those of float32 against a reference of the same width.
  */
 import assert from 'node:assert/strict'
+import { mkdir, rename } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { Checkpoint } from '../../../src/engine/checkpoint.ts'
 import type { TransformerConfig } from '../../../src/engine/models/config.ts'
@@ -255,6 +257,39 @@ describe('ZImage', () => {
     }
     console.log(`measured: batch against its singles: worst deviation ${worst.toExponential(2)}`)
     assert.ok(worst <= 1e-5)
+  })
+
+  it('ends with the reason of its signal before the next run', async () => {
+    const items = [...(await itemsOf('D_equal_len_batch')), ...(await itemsOf('C_mixed_batch'))]
+    const stop = new AbortController()
+    const reason = new Error('enough')
+
+    const velocities = network.velocity(items, stop.signal)
+    stop.abort(reason)
+
+    await assert.rejects(velocities, reason)
+  })
+
+  it('modulates again after a schedule that failed', async () => {
+    const folderNow = join(folder.path, 'now')
+    await mkdir(folderNow)
+    const mutable = new ZImage(
+      config,
+      await closedFormCheckpoint(folderNow, 'transformer', shapes),
+      options,
+    )
+    const [file, away] = ['transformer', 'away'].map((name) =>
+      join(folderNow, `${name}.safetensors`),
+    )
+    await rename(file!, away!)
+    await assert.rejects(mutable.modulate([0.5]), /transformer\.safetensors/)
+
+    await rename(away!, file!)
+    const [modulation] = await mutable.modulate([0.5])
+    await mutable.release()
+
+    const [expected] = await network.modulate([0.5])
+    deviation.check('modulation', modulation!.data, expected!.data, 0)
   })
 
   it('refuses a picture that has more rows than the rotary table', async () => {

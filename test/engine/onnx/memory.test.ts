@@ -1,7 +1,7 @@
 /**
- * What sessions over 16-bit weights hold in memory, each measured in a process of its own: weights
- * stay in their file, and few of them are float32 at a time. One test shows the trap that the others
- * guard against, so that the guard is known to see it.
+ * What sessions hold in memory, each measured in a process of its own: weights stay in their file,
+ * and few of them are float32 at a time. One test shows the trap that the others guard against, so
+ * that the guard is known to see it.
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type TensorToWrite, writeSafetensors } from '../../../src/engine/safetensors.ts'
+import { bfloat16ToFloat32 } from '../../../src/engine/tensor.ts'
 import { temporaryFolder } from '../../fixtures/closed-form-checkpoint.ts'
 import type { Moments, Widening } from './memory-probe.ts'
 
@@ -21,18 +22,17 @@ const layers = blocks * 3
 const storedBytes = layers * width * width * 2
 const widenedBytes = 2 * storedBytes
 
-/** Blocks of three bfloat16 layers and a norm; no two layers are alike, lest they be shared. */
-function* tensors(): Iterable<TensorToWrite> {
-  const values = new Uint16Array(width * width)
-  for (let i = 0; i < values.length; i++) values[i] = 0x3c00 + (i % 61)
+/** Blocks of three layers and a norm; no two layers are alike, lest they be shared. */
+function* tensors(dtype: 'bfloat16' | 'float32'): Iterable<TensorToWrite> {
+  const bits = new Uint16Array(width * width)
+  for (let i = 0; i < bits.length; i++) bits[i] = 0x3c00 + (i % 61)
+  const values = dtype === 'bfloat16' ? bits : bfloat16ToFloat32(bits)
   for (let i = 0; i < layers; i++) {
     const name = `${Math.floor(i / 3)}.${['gate', 'up', 'down'][i % 3]}.weight`
-    const data = (): Uint16Array => values.with(i, 0)
-    yield { name, dtype: 'bfloat16', shape: [width, width], data }
+    yield { name, dtype, shape: [width, width], data: () => values.with(i, 0) }
   }
   for (let i = 0; i < blocks; i++) {
-    const data = (): Uint16Array => values.subarray(0, width)
-    yield { name: `${i}.norm`, dtype: 'bfloat16', shape: [width], data }
+    yield { name: `${i}.norm`, dtype, shape: [width], data: () => values.subarray(0, width) }
   }
 }
 
@@ -60,7 +60,7 @@ describe('a session over 16-bit weights', { skip }, () => {
   let castsInPlace: Moments
   let expanded: Moments
   before(async () => {
-    await writeSafetensors(file, tensors())
+    await writeSafetensors(file, tensors('bfloat16'))
     castsFirst = measure('casts first')
     castsInPlace = measure('casts in place')
     expanded = measure('expanded')
@@ -107,6 +107,27 @@ describe('a session over 16-bit weights', { skip }, () => {
     const { before, released } = expanded
 
     assert.ok(released.anonymousBytes - before.anonymousBytes < widenedBytes / 4)
+  })
+})
+
+describe('a session over float32 weights', { skip }, () => {
+  let moments: Moments
+  before(async () => {
+    await writeSafetensors(file, tensors('float32'))
+    moments = measure('casts first')
+  })
+
+  it('copies none of them, neither when it is created nor when it runs', () => {
+    const { before, created, ran } = moments
+
+    assert.ok(created.anonymousBytes - before.anonymousBytes < widenedBytes / 4)
+    assert.ok(ran.anonymousBytes - before.anonymousBytes < widenedBytes / 4)
+  })
+
+  it('maps them from their file', () => {
+    const { created, ran } = moments
+
+    assert.ok(ran.mappedBytes - created.mappedBytes > 0.9 * widenedBytes)
   })
 })
 

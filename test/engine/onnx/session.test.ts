@@ -228,6 +228,16 @@ describe('LazySession', () => {
     await session.release()
   })
 
+  it('is released without a word about a creation that failed', async () => {
+    const session = new LazySession(productGraph(await replace('bfloat16')), options)
+    await rm(file)
+    const run = session.compute({ x })
+
+    await session.release()
+
+    await assert.rejects(run, /lazy\.safetensors/)
+  })
+
   it('is created anew when it runs after its release', async () => {
     const session = new LazySession(productGraph(await replace('float32')), options)
     const before = await session.compute({ x })
