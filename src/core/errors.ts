@@ -24,6 +24,14 @@ const factsOfCode = {
   busy: ['waiting'],
   'port-taken': ['host', 'port'],
   'listen-failed': ['host', 'port', 'reason'],
+  // The database.
+  'data-folder-closed': ['folder', 'closed'], // closed: the folder that user nobody cannot enter
+  'data-folder-in-use': ['folder'],
+  'data-folder-unusable': ['folder', 'reason'],
+  'disk-full': ['folder'],
+  'database-unsupported': ['platform'],
+  'database-version': ['folder', 'expected', 'got'],
+  'database-start-failed': ['reason', 'log'],
   // The command line.
   'command-unknown': ['command', 'nearest'], // nearest: a command, or none
   'argument-unexpected': ['argument'],
