@@ -32,6 +32,10 @@ const factsOfCode = {
   'database-unsupported': ['platform'],
   'database-version': ['folder', 'expected', 'got'],
   'database-start-failed': ['reason', 'log'],
+  'database-unreachable': ['reason'],
+  'database-newer': ['migration'],
+  'migration-edited': ['migration'],
+  'migration-failed': ['migration', 'reason'],
   // The command line.
   'command-unknown': ['command', 'nearest'], // nearest: a command, or none
   'argument-unexpected': ['argument'],
