@@ -36,6 +36,8 @@ const factsOfCode = {
   'database-newer': ['migration'],
   'migration-edited': ['migration'],
   'migration-failed': ['migration', 'reason'],
+  'blobs-unreachable': ['place', 'reason'], // reason: a status of HTTP, or the system's code
+  'blobs-invalid': ['place'],
   // The command line.
   'command-unknown': ['command', 'nearest'], // nearest: a command, or none
   'argument-unexpected': ['argument'],

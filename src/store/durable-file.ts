@@ -31,10 +31,13 @@ export async function writeDurably(
   await syncFolder(folder)
 }
 
-/** Makes a folder and those above it, and syncs the one in which the first of them appeared. */
+/** Makes a folder and those above it, and syncs each in which one appeared. */
 async function makeFolder(folder: string): Promise<void> {
   const first = await mkdir(folder, { recursive: true, mode: 0o700 })
-  if (first !== undefined) await syncFolder(dirname(first))
+  if (first === undefined) return
+  for (let made = folder; made !== dirname(first); made = dirname(made)) {
+    await syncFolder(dirname(made))
+  }
 }
 
 /** Makes names that appeared in or left `folder` survive a power cut. */
