@@ -47,6 +47,29 @@ const factsOfCode = {
   'prompt-missing': [],
   'image-unreadable': ['file', 'reason'],
   'output-unwritable': ['file', 'reason'],
+  // What people ask for, in words and flags. Facts `waitMs, wait, unit` are wait.ts's.
+  'text-too-long': ['limit', 'got'],
+  'flag-unknown': ['flag', 'nearest', 'flags'], // nearest: a flag, or none; flags: all there are
+  'flag-invalid': ['flag', 'expected', 'least', 'most', 'got'], // expected: whole | number | ar | size | style
+  'flag-value-missing': ['flag'],
+  'flag-value-unexpected': ['flag'],
+  'size-not-allowed': ['size', 'reason', 'leastSide', 'mostSide', 'mostPixels', 'nearest'], // reason: multiple | side | area
+  'job-too-large': ['field', 'most', 'got'], // field: count | evaluations
+  'style-unknown': ['style', 'nearest'], // nearest: a style, or none
+  'style-invalid': ['field', 'limit', 'place'], // field: name | template | negative
+  'prompt-refused': ['rule'],
+  'word-invalid': ['limit'],
+  // Who may ask, where, and how much.
+  'not-allowed': ['verb', 'needed'], // needed: member | moderator | operator
+  'member-blocked': [],
+  'guild-paused': ['reason'], // a moderator's words, or none
+  'channel-closed': [],
+  'member-queue-full': ['most', 'waitMs', 'wait', 'unit'],
+  'guild-queue-full': ['most', 'waitMs', 'wait', 'unit'],
+  'wait-too-long': ['mostMinutes', 'waitMs', 'wait', 'unit'],
+  'quota-used-up': ['whose', 'waitMs', 'wait', 'unit'], // whose: member | guild
+  'quota-too-small': ['whose', 'most', 'got'], // in seconds of device time
+  'setting-invalid': ['setting', 'least', 'most', 'got'],
 } as const satisfies Record<string, readonly string[]>
 
 /** Every expected failure that people can meet. */
