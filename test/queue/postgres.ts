@@ -8,7 +8,7 @@ import { chownSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:
 import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Client, type QueryResult } from 'pg'
+import { Client, escapeIdentifier, type QueryResult } from 'pg'
 import type { Sql } from '../../src/queue/transaction.ts'
 
 const nobody = 65_534
@@ -68,6 +68,12 @@ export class TestPostgres {
         await sleep(50)
       }
     }
+  }
+
+  /** Makes an empty database of its own for a test that concerns everyone on one. */
+  async createDatabase(name: string): Promise<string> {
+    await this.query(`CREATE DATABASE ${escapeIdentifier(name)}`)
+    return this.url.replace('/postgres?', `/${name}?`)
   }
 
   /** Runs one statement on a connection of its own. */
