@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Dispatch, Lease } from '../../src/queue/lease.ts'
+import type { Dispatch, Lease, LeaseEnded } from '../../src/queue/lease.ts'
 import { Queue } from '../../src/queue/pg-boss.ts'
+import { until } from '../worker/processes.ts'
 import { TestPostgres } from './postgres.ts'
 
 describe('Queue', () => {
@@ -43,6 +44,12 @@ describe('Queue', () => {
     const lease = await by.take(deviceClass, AbortSignal.timeout(100))
     if (lease) await by.giveBack(lease)
     return lease === undefined
+  }
+
+  /** When the heart of a job's lease last beat. */
+  const heartbeatOf = async ({ jobId }: Dispatch): Promise<string> => {
+    const sql = 'SELECT heartbeat_on::text AS at FROM pgboss.job WHERE singleton_key = $1'
+    return String((await postgres.query(sql, [jobId])).rows[0]?.at)
   }
 
   describe('a dispatch', () => {
@@ -185,7 +192,7 @@ describe('Queue', () => {
       assert.deepEqual(ends.toSorted(), ['settled', 'stale'])
     })
 
-    it('is still held when the transaction that settles it is rolled back', async () => {
+    it('is still held, its heart beaten, when the transaction that settles it is rolled back', async () => {
       const sent = dispatch()
       await queue.dispatch(sent)
       const lease = await take(queue, sent.deviceClass)
@@ -198,6 +205,8 @@ describe('Queue', () => {
       )
 
       assert.equal(await queue.heartbeat(lease), 'held')
+      const beatAt = await heartbeatOf(sent)
+      while ((await heartbeatOf(sent)) === beatAt) await sleep(100)
       assert.equal(await queue.settle(lease, 'done'), 'settled')
     })
 
@@ -270,8 +279,8 @@ describe('Queue', () => {
 
       assert.equal(await other.cancel(sent.jobId), 'requested')
 
-      await new Promise((resolve) => lease.signal.addEventListener('abort', resolve))
-      assert.equal((lease.signal.reason as { why: string }).why, 'cancelled')
+      await until('the signal is aborted', () => lease.signal.aborted)
+      assert.equal((lease.signal.reason as LeaseEnded).why, 'cancelled')
       assert.equal(await queue.settle(lease, 'cancelled'), 'settled')
     })
 
