@@ -6,27 +6,25 @@ import { Client } from 'pg'
 import { until } from '../worker/processes.ts'
 import { type HeardEvent, type JobEvent, JobEvents, publish } from '../../src/queue/events.ts'
 import type { Sql } from '../../src/queue/transaction.ts'
-import { TestPostgres } from './postgres.ts'
+import { closeDatabase, inTransaction, openDatabase } from '../../src/store/prisma.ts'
+import { newDatabase } from '../store/database.ts'
+import { TestClient } from './client.ts'
 
 const jobId = '7k2mz0q9xa'
 const queued: JobEvent = { type: 'queued', jobId }
 const done: JobEvent = { type: 'done', jobId }
+const postgres = new TestClient(await newDatabase({ isEmpty: true }))
 
 describe('JobEvents', () => {
-  let postgres: TestPostgres
   let events: JobEvents
   const heard: HeardEvent[] = []
   const fail = (error: unknown): void => assert.fail(String(error))
 
   before(async () => {
-    postgres = await TestPostgres.start()
     events = await JobEvents.open(postgres.url, () => undefined)
     events.subscribe((event) => heard.push(event))
   })
-  after(async () => {
-    await events.close()
-    await postgres.stop()
-  })
+  after(() => events.close())
   beforeEach(() => heard.splice(0))
 
   /** Waits for `done`, which tests publish last. */
@@ -59,23 +57,17 @@ describe('JobEvents', () => {
     assert.deepEqual(heard, [done])
   })
 
-  it('publishes through a client that has only $queryRawUnsafe', async () => {
-    await postgres.transaction((tx) =>
-      publish(done, {
-        $queryRawUnsafe: async <T>(query: string, ...values: unknown[]) =>
-          (await tx.executeSql(query, values)).rows as T,
-      }),
-    )
+  it('hears what Prisma commits', async () => {
+    const database = openDatabase(postgres.url)
+    await inTransaction(database, (tx) => publish(done, tx))
+    await closeDatabase(database)
 
     await ended()
     assert.deepEqual(heard, [done])
   })
 
   it('comes back when its connection is terminated, and tells of the gap', async () => {
-    const { rowCount } = await postgres.query(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'zimagine-listener'`,
-    )
-    assert.equal(rowCount, 1)
+    assert.equal(await postgres.terminate('zimagine-listener'), 1)
     await until('the gap is told', () => heard.length > 0)
 
     await postgres.transaction((tx) => publish(done, tx))
@@ -136,9 +128,10 @@ describe('JobEvents', () => {
   })
 
   it('cannot be opened without a database', async () => {
-    const url = postgres.url.replace('/postgres?', '/nowhere?')
+    const url = new URL(postgres.url)
+    url.pathname = '/nowhere'
 
-    await assert.rejects(JobEvents.open(url, fail), /database "nowhere" does not exist/)
+    await assert.rejects(JobEvents.open(url.href, fail), /database "nowhere" does not exist/)
   })
 })
 

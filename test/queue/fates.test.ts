@@ -7,8 +7,9 @@ import { after, before, describe, it } from 'node:test'
 import type { Lease } from '../../src/queue/lease.ts'
 import { Queue } from '../../src/queue/pg-boss.ts'
 import { SeededRandom } from '../engine/seeded-random.ts'
-import { TestPostgres } from './postgres.ts'
+import { newDatabase } from '../store/database.ts'
 
+const databaseUrl = await newDatabase({ isEmpty: true })
 const jobCount = 60
 const deviceClass = 'crowd'
 
@@ -24,15 +25,13 @@ type Fate = {
 }
 
 describe('a job in a crowd', () => {
-  let postgres: TestPostgres
   const queues: Queue[] = []
   const errors: unknown[] = []
   const fates = new Map<string, Fate>()
 
   before(async () => {
-    postgres = await TestPostgres.start()
     const open = (): Promise<Queue> =>
-      Queue.open(postgres.url, { onError: (error) => errors.push(error) })
+      Queue.open(databaseUrl, { onError: (error) => errors.push(error) })
     queues.push(...(await Promise.all([open(), open(), open()])))
     for (let k = 0; k < jobCount; k++) {
       const fate = { attempts: [], holders: 0, mostHolders: 0, settled: 0 }
@@ -42,7 +41,6 @@ describe('a job in a crowd', () => {
   })
   after(async () => {
     await Promise.all(queues.map((queue) => queue.close()))
-    await postgres.stop()
   })
 
   async function liveThrough(): Promise<void> {

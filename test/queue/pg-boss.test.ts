@@ -4,11 +4,14 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Dispatch, Lease, LeaseEnded } from '../../src/queue/lease.ts'
 import { Queue } from '../../src/queue/pg-boss.ts'
+import { closeDatabase, inTransaction, openDatabase } from '../../src/store/prisma.ts'
 import { until } from '../worker/processes.ts'
-import { TestPostgres } from './postgres.ts'
+import { newDatabase } from '../store/database.ts'
+import { TestClient } from './client.ts'
+
+const postgres = new TestClient(await newDatabase({ isEmpty: true }))
 
 describe('Queue', () => {
-  let postgres: TestPostgres
   let queue: Queue
   /** Another process' queue, as far as the database can tell. */
   let other: Queue
@@ -16,7 +19,6 @@ describe('Queue', () => {
   const options = { onError: (error: unknown) => errors.push(error) }
 
   before(async () => {
-    postgres = await TestPostgres.start()
     ;[queue, other] = await Promise.all([
       Queue.open(postgres.url, options),
       Queue.open(postgres.url, options),
@@ -24,7 +26,6 @@ describe('Queue', () => {
   })
   after(async () => {
     await Promise.all([queue.close(), other.close()])
-    await postgres.stop()
     assert.deepEqual(errors, [])
   })
 
@@ -115,17 +116,17 @@ describe('Queue', () => {
       assert.equal(await isEmpty(queue, sent.deviceClass), true)
     })
 
-    it('is there when its transaction commits, Prisma or not', async () => {
+    it('enters, is cancelled and settled in transactions of Prisma', async () => {
       const sent = dispatch()
+      const database = openDatabase(postgres.url)
 
-      await postgres.transaction(async (tx) => {
-        await queue.dispatch(sent, {
-          $queryRawUnsafe: async <T>(query: string, ...values: unknown[]) =>
-            (await tx.executeSql(query, values)).rows as T,
-        })
-      })
-
-      assert.equal((await take(queue, sent.deviceClass)).jobId, sent.jobId)
+      assert.equal(await inTransaction(database, (tx) => queue.dispatch(sent, tx)), true)
+      const lease = await take(queue, sent.deviceClass)
+      assert.equal(await inTransaction(database, (tx) => other.cancel(sent.jobId, tx)), 'requested')
+      const settle = (): Promise<string> =>
+        inTransaction(database, (tx) => queue.settle(lease, 'cancelled', tx))
+      assert.deepEqual([await settle(), await settle()], ['settled', 'stale'])
+      await closeDatabase(database)
     })
 
     it('is taken in the order of dispatch', async () => {
