@@ -221,9 +221,22 @@ export async function stopServer(folder: string, limitMs: number): Promise<void>
     signalServer(server.pid, signal)
     const giveUpAtMs = performance.now() + limitMs
     while (performance.now() < giveUpAtMs) {
-      if ((await findServer(folder))?.pid !== server.pid) return
+      if ((await findServer(folder))?.pid !== server.pid) return exited(server.pid)
       await setTimeout(20)
     }
+  }
+}
+
+/** Waits a moment for a process that removes its pid file as the last thing it does. */
+async function exited(pid: number): Promise<void> {
+  // Careful: not for ever, for an orphan that nobody reaps is never gone.
+  for (let tries = 0; tries < 50; tries++) {
+    try {
+      process.kill(pid, 0)
+    } catch {
+      return
+    }
+    await setTimeout(20)
   }
 }
 
