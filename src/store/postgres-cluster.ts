@@ -112,7 +112,10 @@ export async function createCluster(cluster: Cluster): Promise<void> {
 export async function removeDrafts(folder: string): Promise<void> {
   const above = dirname(folder)
   const drafts = (await readdir(above)).filter((name) => /^postgres.*\.draft$/.test(name))
-  for (const name of drafts) await rm(join(above, name), { recursive: true, force: true })
+  for (const name of drafts) {
+    // One that another start is still filling cannot be removed now; that start sees to it itself.
+    await rm(join(above, name), { recursive: true, force: true }).catch(() => {})
+  }
 }
 
 /** Reads the password that all our roles share. */
