@@ -1,0 +1,151 @@
+/**
+ * Guilds and members as rows: found or made when somebody speaks, and what moderators have said
+ * about them. Names on other floors are the platforms' own; the numbers of rows stay in the store
+ * and with whoever hands them back to it.
+ */
+import { type Guild, readSettings, type GuildSettings } from '../core/guild.ts'
+import type { Guild as GuildRow, Platform } from './generated/client.ts'
+import type { Database, Transaction } from './prisma.ts'
+
+/** A guild and the number of its row. */
+export type StoredGuild = Guild & { readonly row: number }
+
+/** A member and the number of the row. */
+export type StoredMember = {
+  readonly row: number
+  /** The platform's id. */
+  readonly id: string
+  /** The platform's roles. */
+  readonly roleIds: readonly string[]
+}
+
+/** A member who may not draw, until then if there is an end. */
+export type StoredBlock = { readonly reason: string; readonly untilMs: number | undefined }
+
+/** Something that a moderator, or a rule in their name, did. */
+export type AuditFacts = {
+  readonly guild: StoredGuild
+  readonly member?: StoredMember
+  readonly action: string
+  readonly facts: Readonly<Record<string, string | number | boolean>>
+  readonly nowMs: number
+}
+
+/** The one name of a guild over all platforms: `discord:42`. */
+export function guildId(platform: Platform, platformId: string): string {
+  return `${platform}:${platformId}`
+}
+
+/** The guild that a platform calls so; made with the defaults when it is new. */
+export async function ensureGuild(
+  database: Database,
+  guild: { readonly platform: Platform; readonly platformId: string; readonly locale?: string },
+): Promise<StoredGuild> {
+  const { platform, platformId, locale } = guild
+  const where = { platform_platformId: { platform, platformId } }
+  const known = await database.guild.findUnique({ where })
+  if (known) return readGuild(known)
+  await database.guild.createMany({
+    data: [{ platform, platformId, ...(locale !== undefined && { locale }) }],
+    skipDuplicates: true, // Two messages at once may both be the first.
+  })
+  return readGuild(await database.guild.findUniqueOrThrow({ where }))
+}
+
+/** The member that a platform calls so, with the roles that it says they have now. */
+export async function ensureMember(
+  database: Database,
+  guild: StoredGuild,
+  member: { readonly id: string; readonly roleIds: readonly string[] },
+): Promise<StoredMember> {
+  const { id, roleIds } = member
+  const where = { guildId_platformId: { guildId: guild.row, platformId: id } }
+  const known = await database.member.findUnique({ where })
+  if (known && known.roleIds.join() === roleIds.join()) return { row: known.id, id, roleIds }
+  await database.member.createMany({
+    data: [{ guildId: guild.row, platformId: id }],
+    skipDuplicates: true,
+  })
+  const { id: row } = await database.member.update({ where, data: { roleIds: [...roleIds] } })
+  return { row, id, roleIds }
+}
+
+/** Stores all settings of a guild. */
+export async function saveSettings(
+  database: Database | Transaction,
+  guild: StoredGuild,
+  settings: GuildSettings,
+  nowMs: number,
+): Promise<void> {
+  const { weight, isPaused, pauseReason, ...others } = settings
+  const { isPaused: wasPaused } = guild.settings
+  await database.guild.update({
+    where: { id: guild.row },
+    data: {
+      weight,
+      settings: { ...others },
+      ...(isPaused !== wasPaused && { pausedAt: isPaused ? new Date(nowMs) : null }),
+      pauseNote: pauseReason || null,
+    },
+  })
+}
+
+/** The block that is on a member now. */
+export async function blockOf(
+  database: Database,
+  guild: StoredGuild,
+  member: StoredMember,
+  nowMs: number,
+): Promise<StoredBlock | undefined> {
+  const block = await database.block.findUnique({
+    where: { guildId_memberId: { guildId: guild.row, memberId: member.row } },
+  })
+  if (!block || (block.until !== null && block.until.getTime() <= nowMs)) return undefined
+  return { reason: block.reason, untilMs: block.until?.getTime() }
+}
+
+/** The words that a guild does not draw, as they stand in its list. */
+export async function wordsOf(database: Database, guild: StoredGuild): Promise<string[]> {
+  const rows = await database.word.findMany({
+    where: { guildId: guild.row },
+    orderBy: { word: 'asc' },
+  })
+  return rows.map(({ word }) => word)
+}
+
+/** Writes down for moderators what was done; never what somebody wanted drawn. */
+export async function audit(
+  database: Database | Transaction,
+  { guild, member, action, facts, nowMs }: AuditFacts,
+): Promise<void> {
+  await database.auditEntry.create({
+    data: {
+      guildId: guild.row,
+      memberId: member?.row ?? null,
+      action,
+      facts,
+      createdAt: new Date(nowMs),
+    },
+  })
+}
+
+function readGuild(row: GuildRow): StoredGuild {
+  const { platform, platformId, locale, settings, limits, weight, pausedAt, pauseNote } = row
+  return {
+    row: row.id,
+    id: guildId(platform, platformId),
+    platform,
+    locale,
+    settings: readSettings({
+      ...objectOf(settings),
+      ...objectOf(limits),
+      weight,
+      isPaused: pausedAt !== null,
+      pauseReason: pauseNote ?? '',
+    }),
+  }
+}
+
+function objectOf(json: unknown): object {
+  return typeof json === 'object' && json !== null ? json : {}
+}

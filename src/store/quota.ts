@@ -1,0 +1,164 @@
+/**
+ * Quotas and what is in use of them, as rows. A quota's row holds what drains in an hour and the
+ * hard cap; the window is always a day. A balance is minus what is in use, so it moves as the ledger
+ * does. Both balances of a job, its guild's first, are locked by whoever changes them: two at once
+ * cannot overspend, nor wait for each other in a circle.
+ */
+import { type Account, type Quota, type Usage, drained, noUsage, quotaOf } from '../core/quota.ts'
+import type { Quota as QuotaRow, QuotaScope } from './generated/client.ts'
+import type { StoredGuild, StoredMember } from './guilds.ts'
+import type { Database, Transaction } from './prisma.ts'
+
+/** Which rule gave a member their quota. */
+export type QuotaRule = 'member' | 'role' | 'everyone'
+
+/** What somebody's jobs are charged to. */
+export type Accounts = {
+  readonly member: Account
+  readonly guild: Account
+  readonly memberRule: QuotaRule
+}
+
+/** Who pays for a job; the guild by its row. */
+export type Payers = { readonly guild: Pick<StoredGuild, 'row'>; readonly member: StoredMember }
+
+/** Whose quota: a role's or a member's by the platform's id, or what every member has. */
+export type QuotaSubject =
+  | { readonly scope: 'guild' }
+  | { readonly scope: 'everyone' }
+  | { readonly scope: 'role' | 'member'; readonly id: string }
+
+const dayMs = 86_400_000
+
+/** The quota of members for whom nothing is set: 300 s a day, some 300 pictures of 1024 x 1024. */
+export const defaultQuota: Quota = {
+  refillMicros: 300_000_000,
+  windowMs: dayMs,
+  hardCapMicros: 900_000_000,
+}
+
+/** How `no limit` is stored. */
+const boundless = BigInt(Number.MAX_SAFE_INTEGER)
+/** A quota's row without a guild of its own: no platform has such a role. */
+const everyone = 'everyone'
+
+/** Sets a quota, `null` for none at all, `undefined` for the rule that comes next. */
+export async function setQuota(
+  database: Database | Transaction,
+  guild: Pick<StoredGuild, 'row'>,
+  subject: QuotaSubject,
+  quota: Quota | null | undefined,
+): Promise<void> {
+  const key = { guildId: guild.row, ...keyOf(subject) }
+  if (quota === undefined) {
+    await database.quota.deleteMany({ where: key })
+    return
+  }
+  const micros = {
+    burstMicros: quota ? BigInt(quota.hardCapMicros) : boundless,
+    microsPerHour: quota ? perHour(quota) : 0n,
+  }
+  await database.quota.upsert({
+    where: { guildId_scope_subject: key },
+    create: { ...key, ...micros },
+    update: micros,
+  })
+}
+
+/**
+ * What a member and the guild have in use, of how much, now. With `isLocked` nobody else can change
+ * it until the transaction ends, which needs one.
+ */
+export async function accountsOf(
+  transaction: Transaction,
+  { guild, member }: Payers,
+  { isLocked, nowMs }: { readonly isLocked: boolean; readonly nowMs: number },
+): Promise<Accounts> {
+  if (isLocked) await lock(transaction, { guild, member })
+  const rows = await transaction.quota.findMany({ where: { guildId: guild.row } })
+  const of = (scope: QuotaScope, subject: string): Quota | null | undefined => {
+    const row = rows.find((each) => each.scope === scope && each.subject === subject)
+    return row && readQuota(row)
+  }
+  const own = of('member', member.id)
+  const roles = member.roleIds
+    .map((role) => of('role', role))
+    .filter((quota) => quota !== undefined)
+  const quota = quotaOf({
+    ...(own !== undefined && { member: own }),
+    roles,
+    everyone: of('role', everyone) ?? (hasEveryone(rows) ? null : defaultQuota),
+  })
+  const balances = await transaction.balance.findMany({
+    where: { guildId: guild.row, OR: [{ memberId: null }, { memberId: member.row }] },
+  })
+  const usage = (memberId: number | null, quota: Quota | undefined): Usage => {
+    const row = balances.find((balance) => balance.memberId === memberId)
+    // Without a quota nothing drains, so nothing is counted either.
+    if (!row || !quota) return { ...noUsage, atMs: nowMs }
+    return drained({ usedMicros: -Number(row.micros), atMs: row.at.getTime() }, quota, nowMs)
+  }
+  const guildQuota = of('guild', '') ?? undefined
+  return {
+    member: { usage: usage(member.row, quota), quota },
+    guild: { usage: usage(null, guildQuota), quota: guildQuota },
+    memberRule: own !== undefined ? 'member' : roles.length > 0 ? 'role' : 'everyone',
+  }
+}
+
+/** Writes back what is in use of accounts that `accountsOf` has locked. */
+export async function saveUsage(
+  transaction: Transaction,
+  { guild, member }: Payers,
+  usage: { readonly guild: Usage; readonly member: Usage },
+): Promise<void> {
+  const row = ({ usedMicros, atMs }: Usage): { micros: bigint; at: Date } => ({
+    micros: BigInt(-usedMicros),
+    at: new Date(atMs),
+  })
+  await transaction.balance.updateMany({
+    where: { guildId: guild.row, memberId: null },
+    data: row(usage.guild),
+  })
+  await transaction.balance.update({ where: { memberId: member.row }, data: row(usage.member) })
+}
+
+/**
+ * Locks both balances, making them if need be. Careful: always in this order, the guild's first, or
+ * two that lock would wait for each other.
+ */
+async function lock(transaction: Transaction, { guild, member }: Payers): Promise<void> {
+  for (const memberId of [null, member.row]) {
+    await transaction.$executeRaw`
+      INSERT INTO balances (guild_id, member_id, micros, at)
+      VALUES (${guild.row}, ${memberId}::int, 0, 'epoch') ON CONFLICT DO NOTHING`
+    await transaction.$queryRaw`
+      SELECT id FROM balances
+      WHERE guild_id = ${guild.row} AND member_id IS NOT DISTINCT FROM ${memberId}::int FOR UPDATE`
+  }
+}
+
+function keyOf(subject: QuotaSubject): { scope: QuotaScope; subject: string } {
+  if (subject.scope === 'guild') return { scope: 'guild', subject: '' }
+  if (subject.scope === 'everyone') return { scope: 'role', subject: everyone }
+  return { scope: subject.scope, subject: subject.id }
+}
+
+function hasEveryone(rows: readonly QuotaRow[]): boolean {
+  return rows.some(({ scope, subject }) => scope === 'role' && subject === everyone)
+}
+
+function readQuota({ burstMicros, microsPerHour }: QuotaRow): Quota | null {
+  if (burstMicros >= boundless) return null
+  const refillMicros = Math.max(1, Number(microsPerHour) * 24)
+  return {
+    refillMicros,
+    windowMs: dayMs,
+    hardCapMicros: Math.max(refillMicros, Number(burstMicros)),
+  }
+}
+
+/** Rounded up: a quota is never less than was said. */
+function perHour({ refillMicros, windowMs }: Quota): bigint {
+  return BigInt(Math.ceil((refillMicros * 3_600_000) / windowMs))
+}
