@@ -61,14 +61,19 @@ const factsOfCode = {
   'word-invalid': ['limit'],
   // Who may ask, where, and how much.
   'not-allowed': ['verb', 'needed'], // needed: member | moderator | operator
+  'guild-not-served': [],
   'member-blocked': [],
+  'member-blocked-for': ['waitMs', 'wait', 'unit'],
   'guild-paused': ['reason'], // a moderator's words, or none
   'channel-closed': [],
   'member-queue-full': ['most', 'waitMs', 'wait', 'unit'],
   'guild-queue-full': ['most', 'waitMs', 'wait', 'unit'],
   'wait-too-long': ['mostMinutes', 'waitMs', 'wait', 'unit'],
+  'member-rate-limited': ['most', 'waitMs', 'wait', 'unit'],
+  'guild-rate-limited': ['most', 'waitMs', 'wait', 'unit'],
   'quota-used-up': ['whose', 'waitMs', 'wait', 'unit'], // whose: member | guild
   'quota-too-small': ['whose', 'most', 'got'], // in seconds of device time
+  'job-unknown': ['job'],
   'setting-invalid': ['setting', 'least', 'most', 'got'],
 } as const satisfies Record<string, readonly string[]>
 
