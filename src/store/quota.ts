@@ -96,7 +96,7 @@ export async function accountsOf(
     const row = balances.find((balance) => balance.memberId === memberId)
     // Without a quota nothing drains, so nothing is counted either.
     if (!row || !quota) return { ...noUsage, atMs: nowMs }
-    return drained({ usedMicros: -Number(row.micros), atMs: row.at.getTime() }, quota, nowMs)
+    return drained({ usedMicros: Number(-row.micros), atMs: row.at.getTime() }, quota, nowMs)
   }
   const guildQuota = of('guild', '') ?? undefined
   return {
@@ -121,6 +121,25 @@ export async function saveUsage(
     data: row(usage.guild),
   })
   await transaction.balance.update({ where: { memberId: member.row }, data: row(usage.member) })
+}
+
+/** As if a member had used nothing; the ledger says how much was granted. The guild's usage stays. */
+export async function resetUsage(
+  transaction: Transaction,
+  payers: Payers,
+  nowMs: number,
+): Promise<void> {
+  const { guild, member } = await accountsOf(transaction, payers, { isLocked: true, nowMs })
+  await transaction.ledgerEntry.create({
+    data: {
+      kind: 'grant',
+      guildId: payers.guild.row,
+      memberId: payers.member.row,
+      micros: BigInt(member.usage.usedMicros),
+      createdAt: new Date(nowMs),
+    },
+  })
+  await saveUsage(transaction, payers, { guild: guild.usage, member: noUsage })
 }
 
 /**

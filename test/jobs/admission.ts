@@ -1,5 +1,7 @@
 /** Guilds, members and wishes for tests of admission: all of them new, with nothing in use. */
+import { randomBytes } from 'node:crypto'
 import { UserError } from '../../src/core/errors.ts'
+import { jobIdBytes, jobIdOf } from '../../src/core/job-id.ts'
 import type { JobSpec } from '../../src/core/job-spec.ts'
 import type { Asked } from '../../src/jobs/submit.ts'
 
@@ -9,6 +11,11 @@ let names = 0
 export function newName(): string {
   names += 1
   return `name-${names}`
+}
+
+/** An id that no job has. */
+export function newJobId(): string {
+  return jobIdOf(randomBytes(jobIdBytes))
 }
 
 /** Somebody asks, in a guild of their own unless told otherwise. */
