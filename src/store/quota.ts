@@ -74,7 +74,6 @@ export async function accountsOf(
   { guild, member }: Payers,
   { isLocked, nowMs }: { readonly isLocked: boolean; readonly nowMs: number },
 ): Promise<Accounts> {
-  if (isLocked) await lock(transaction, { guild, member })
   const rows = await transaction.quota.findMany({ where: { guildId: guild.row } })
   const of = (scope: QuotaScope, subject: string): Quota | null | undefined => {
     const row = rows.find((each) => each.scope === scope && each.subject === subject)
@@ -84,14 +83,17 @@ export async function accountsOf(
   const roles = member.roleIds
     .map((role) => of('role', role))
     .filter((quota) => quota !== undefined)
+  const shared = of('role', everyone)
   const quota = quotaOf({
     ...(own !== undefined && { member: own }),
     roles,
-    everyone: of('role', everyone) ?? (hasEveryone(rows) ? null : defaultQuota),
+    everyone: shared === undefined ? defaultQuota : shared,
   })
-  const balances = await transaction.balance.findMany({
-    where: { guildId: guild.row, OR: [{ memberId: null }, { memberId: member.row }] },
-  })
+  const balances: readonly BalanceRow[] = isLocked
+    ? await lockBalances(transaction, { guild, member })
+    : await transaction.balance.findMany({
+        where: { guildId: guild.row, OR: [{ memberId: null }, { memberId: member.row }] },
+      })
   const usage = (memberId: number | null, quota: Quota | undefined): Usage => {
     const row = balances.find((balance) => balance.memberId === memberId)
     // Without a quota nothing drains, so nothing is counted either.
@@ -142,29 +144,33 @@ export async function resetUsage(
   await saveUsage(transaction, payers, { guild: guild.usage, member: noUsage })
 }
 
-/**
- * Locks both balances, making them if need be. Careful: always in this order, the guild's first, or
- * two that lock would wait for each other.
- */
-async function lock(transaction: Transaction, { guild, member }: Payers): Promise<void> {
-  for (const memberId of [null, member.row]) {
-    await transaction.$executeRaw`
-      INSERT INTO balances (guild_id, member_id, micros, at)
-      VALUES (${guild.row}, ${memberId}::int, 0, 'epoch') ON CONFLICT DO NOTHING`
-    await transaction.$queryRaw`
-      SELECT id FROM balances
-      WHERE guild_id = ${guild.row} AND member_id IS NOT DISTINCT FROM ${memberId}::int FOR UPDATE`
-  }
+type BalanceRow = {
+  readonly memberId: number | null
+  readonly micros: bigint
+  readonly at: Date
+}
+
+/** Locks both balances and reads them, making them if need be. */
+async function lockBalances(transaction: Transaction, payers: Payers): Promise<BalanceRow[]> {
+  const [guildId, memberId] = [payers.guild.row, payers.member.row]
+  // Careful: always in this order, the guild's first, or two that lock would wait for each other.
+  const lock = (): Promise<BalanceRow[]> => transaction.$queryRaw<BalanceRow[]>`
+    SELECT member_id AS "memberId", micros, at FROM balances
+    WHERE guild_id = ${guildId} AND (member_id IS NULL OR member_id = ${memberId})
+    ORDER BY member_id NULLS FIRST FOR UPDATE`
+  const rows = await lock()
+  if (rows.length === 2) return rows
+  await transaction.$executeRaw`
+    INSERT INTO balances (guild_id, member_id, micros, at)
+    VALUES (${guildId}, NULL, 0, 'epoch'), (${guildId}, ${memberId}, 0, 'epoch')
+    ON CONFLICT DO NOTHING`
+  return lock()
 }
 
 function keyOf(subject: QuotaSubject): { scope: QuotaScope; subject: string } {
   if (subject.scope === 'guild') return { scope: 'guild', subject: '' }
   if (subject.scope === 'everyone') return { scope: 'role', subject: everyone }
   return { scope: subject.scope, subject: subject.id }
-}
-
-function hasEveryone(rows: readonly QuotaRow[]): boolean {
-  return rows.some(({ scope, subject }) => scope === 'role' && subject === everyone)
 }
 
 function readQuota({ burstMicros, microsPerHour }: QuotaRow): Quota | null {
