@@ -1,18 +1,20 @@
 /** Cancelling on a real Postgres, with a queue that says what the test wants. */
 import assert from 'node:assert/strict'
-import { after, describe, it } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import type { Rank } from '../../src/core/permission.ts'
 import { cancel, type Canceller, type Cancelling } from '../../src/jobs/cancel.ts'
 import { RateLimit } from '../../src/jobs/rate-limit.ts'
 import { submit } from '../../src/jobs/submit.ts'
 import { usageOf } from '../../src/jobs/usage.ts'
+import { Queue } from '../../src/queue/pg-boss.ts'
 import { ensureGuild, ensureMember } from '../../src/store/guilds.ts'
-import { findJob, markDispatched, markStarted } from '../../src/store/jobs.ts'
+import { findJob, markDispatched, markStarted, settleCancelled } from '../../src/store/jobs.ts'
 import { closeDatabase, inTransaction, openDatabase } from '../../src/store/prisma.ts'
 import { newDatabase } from '../store/database.ts'
 import { newAsked, newName, newSpec, refusalOf } from './admission.ts'
 
-const database = openDatabase(await newDatabase())
+const url = await newDatabase()
+const database = openDatabase(url)
 const rateLimit = new RateLimit()
 const nowMs = Date.UTC(2026, 0, 1)
 const now = (): number => nowMs
@@ -123,5 +125,53 @@ describe('cancel', () => {
       code: 'job-unknown',
       params: { job: id },
     })
+  })
+})
+
+describe('cancel, over the real queue', () => {
+  const errors: unknown[] = []
+  let queue: Queue
+  before(async () => {
+    queue = await Queue.open(url, { onError: (error) => errors.push(error) })
+  })
+  after(async () => {
+    await queue.close()
+    assert.deepEqual(errors, [])
+  })
+
+  const cancelling: Cancelling = {
+    database,
+    cancelDispatch: (jobId, transaction) => queue.cancel(jobId, transaction),
+    now,
+  }
+  /** A job in the queue of a class of devices of its own. */
+  const dispatched = async (): Promise<Awaited<ReturnType<typeof newJob>>> => {
+    const job = await newJob()
+    await inTransaction(database, async (transaction) => {
+      const attempt = await markDispatched(transaction, job.id, nowMs)
+      await queue.dispatch({ jobId: job.id, attempt: attempt!, deviceClass: job.id }, transaction)
+    })
+    return job
+  }
+
+  it('takes a waiting dispatch out with the job', async () => {
+    const { id, owner } = await dispatched()
+    assert.equal(await cancel(cancelling, owner, id), 'cancelled')
+    assert.deepEqual([await queue.live(), await usedBy(owner)], [[], 0])
+  })
+
+  it('reaches the device that holds the job, which then settles it', async () => {
+    const { id, owner } = await dispatched()
+    const lease = await queue.take(id, AbortSignal.timeout(30_000))
+    assert.ok(lease)
+    await markStarted(database, id, { attempt: lease.attempt, device: 'test:0', nowMs })
+    assert.equal(await cancel(cancelling, owner, id), 'requested')
+    assert.equal(await queue.heartbeat(lease), 'cancelled')
+    await inTransaction(database, async (transaction) => {
+      await settleCancelled(transaction, id, lease.attempt, { costMicros: 9, nowMs })
+      assert.equal(await queue.settle(lease, 'cancelled', transaction), 'settled')
+    })
+    const job = await findJob(database, id)
+    assert.deepEqual([job?.state, job?.costMicros, await usedBy(owner)], ['cancelled', 9, 0])
   })
 })

@@ -4,13 +4,15 @@ import { after, describe, it } from 'node:test'
 import type { GuildSettings } from '../../src/core/guild.ts'
 import { RateLimit } from '../../src/jobs/rate-limit.ts'
 import { type Admission, type Asked, priceMicros, submit } from '../../src/jobs/submit.ts'
+import { JobEvents } from '../../src/queue/events.ts'
 import { ensureGuild, ensureMember, saveSettings } from '../../src/store/guilds.ts'
 import { closeDatabase, openDatabase } from '../../src/store/prisma.ts'
 import { setQuota } from '../../src/store/quota.ts'
 import { newDatabase } from '../store/database.ts'
 import { newAsked, newName, newSpec, refusalOf } from './admission.ts'
 
-const database = openDatabase(await newDatabase())
+const url = await newDatabase()
+const database = openDatabase(url)
 
 describe('submit', () => {
   const startMs = Date.UTC(2026, 0, 1)
@@ -66,6 +68,14 @@ describe('submit', () => {
     it('keeps its spec word for word', async () => {
       const spec = newSpec({ prompt: '雪中的狐狸 "quoted" {x}', isPrivate: true, count: 2 })
       assert.deepEqual((await submit(admission(), newAsked(), spec)).job.spec, spec)
+    })
+
+    it('is told to every process', async () => {
+      const events = await JobEvents.open(url, (error) => assert.fail(String(error)))
+      const heard = new Promise((resolve) => events.subscribe(resolve))
+      const { job } = await submit(admission(), newAsked(), newSpec())
+      assert.deepEqual(await heard, { type: 'queued', jobId: job.id })
+      await events.close()
     })
 
     it('reserves its price', async () => {
@@ -330,5 +340,26 @@ describe('submit', () => {
       const balance = await database.balance.findUniqueOrThrow({ where: { memberId: row } })
       assert.equal(Number(balance.micros), -job.estimateMicros)
     })
+  })
+})
+
+describe('a price', () => {
+  const price = priceMicros(newSpec())
+
+  it('is for pictures of one job what it is for as many jobs, but for reading the words once', () => {
+    const [two, three] = [2, 3].map((count) => priceMicros(newSpec({ count })))
+    assert.ok(two! < 2 * price && Math.abs(three! - two! - (two! - price)) <= 2)
+  })
+
+  it('is about double with guidance, which draws each step twice', () => {
+    const ratio =
+      priceMicros(newSpec({ guidance: 4, evaluations: 100 })) /
+      priceMicros(newSpec({ evaluations: 100 }))
+    assert.ok(ratio > 1.9 && ratio <= 2, `got ${ratio}`)
+  })
+
+  it('is for the steps that are drawn of a picture to start from', () => {
+    const edit = { kind: 'edit', image: 'blob', strength: 0.5 } as const
+    assert.equal(priceMicros(newSpec({ ...edit, evaluations: 16 })), price)
   })
 })
