@@ -243,8 +243,8 @@ export class Queue {
   /**
    * Cancels a job's dispatch: a waiting one is `removed`; for a held one its holder's signal is
    * aborted (`requested`), and the holder settles it with what it cost; `absent` if there is none.
-   * Careful: in a transaction call this, like `settle`, before touching the job's row, or the two
-   * lock each other out.
+   * Careful: in a transaction lock the job's row first and call this, like `settle`, after it, or the
+   * two lock each other out.
    */
   async cancel(
     jobId: string,
