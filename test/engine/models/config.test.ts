@@ -17,79 +17,17 @@ import {
   transformerSchema,
 } from '../../../src/engine/models/config.ts'
 import { readFixture } from '../../fixtures/closed-form.ts'
+import {
+  releasedAutoencoder,
+  releasedTextEncoder,
+  releasedTransformer,
+} from '../../fixtures/released-configs.ts'
 import { type Config, type ConfigFile, configFiles } from '../config-mutations.ts'
 import { refusalOf } from '../refusal.ts'
 
 const nano = fileURLToPath(new URL('../../../models/nano', import.meta.url))
 
 const released = {
-  transformer: {
-    _class_name: 'ZImageTransformer2DModel',
-    _diffusers_version: '0.36.0.dev0',
-    all_f_patch_size: [1],
-    all_patch_size: [2],
-    axes_dims: [32, 48, 48],
-    axes_lens: [1536, 512, 512],
-    cap_feat_dim: 2560,
-    dim: 3840,
-    in_channels: 16,
-    n_heads: 30,
-    n_kv_heads: 30,
-    n_layers: 30,
-    n_refiner_layers: 2,
-    norm_eps: 1e-5,
-    qk_norm: true,
-    rope_theta: 256,
-    t_scale: 1000,
-  },
-  textEncoder: {
-    architectures: ['Qwen3ForCausalLM'],
-    attention_bias: false,
-    attention_dropout: 0,
-    bos_token_id: 151643,
-    eos_token_id: 151645,
-    head_dim: 128,
-    hidden_act: 'silu',
-    hidden_size: 2560,
-    initializer_range: 0.02,
-    intermediate_size: 9728,
-    max_position_embeddings: 40960,
-    max_window_layers: 36,
-    model_type: 'qwen3',
-    num_attention_heads: 32,
-    num_hidden_layers: 36,
-    num_key_value_heads: 8,
-    rms_norm_eps: 1e-6,
-    rope_scaling: null,
-    rope_theta: 1_000_000,
-    sliding_window: null,
-    tie_word_embeddings: true,
-    torch_dtype: 'bfloat16',
-    use_cache: true,
-    use_sliding_window: false,
-    vocab_size: 151936,
-  },
-  autoencoder: {
-    _class_name: 'AutoencoderKL',
-    act_fn: 'silu',
-    block_out_channels: [128, 256, 512, 512],
-    down_block_types: Array.from({ length: 4 }, () => 'DownEncoderBlock2D'),
-    force_upcast: true,
-    in_channels: 3,
-    latent_channels: 16,
-    latents_mean: null,
-    latents_std: null,
-    layers_per_block: 2,
-    mid_block_add_attention: true,
-    norm_num_groups: 32,
-    out_channels: 3,
-    sample_size: 1024,
-    scaling_factor: 0.3611,
-    shift_factor: 0.1159,
-    up_block_types: Array.from({ length: 4 }, () => 'UpDecoderBlock2D'),
-    use_post_quant_conv: false,
-    use_quant_conv: false,
-  },
   turbo: { num_train_timesteps: 1000, use_dynamic_shifting: false, shift: 3.0 },
   base: { num_train_timesteps: 1000, use_dynamic_shifting: false, shift: 6.0 },
   index: {
@@ -104,23 +42,22 @@ const released = {
 
 describe('the released configs', () => {
   it('of the transformer make heads of 128', () => {
-    const { dim, n_heads: heads, axes_dims: axes } = transformerSchema.parse(released.transformer)
+    const { dim, n_heads: heads, axes_dims: axes } = transformerSchema.parse(releasedTransformer)
 
     assert.deepEqual([dim / heads, axes[0]! + axes[1]! + axes[2]!], [128, 128])
   })
 
   it('of the transformer have no picture encoder', () => {
-    assert.equal(transformerSchema.parse(released.transformer).siglip_feat_dim, null)
+    assert.equal(transformerSchema.parse(releasedTransformer).siglip_feat_dim, null)
   })
 
   it('of the text encoder keep their rotary base', () => {
-    assert.equal(textEncoderSchema.parse(released.textEncoder).rope_theta, 1e6)
+    assert.equal(textEncoderSchema.parse(releasedTextEncoder).rope_theta, 1e6)
   })
 
   it('of the autoencoder keep scale and shift', () => {
-    const { scaling_factor: scale, shift_factor: shift } = autoencoderSchema.parse(
-      released.autoencoder,
-    )
+    const { scaling_factor: scale, shift_factor: shift } =
+      autoencoderSchema.parse(releasedAutoencoder)
 
     assert.deepEqual([scale, shift], [0.3611, 0.1159])
   })
@@ -152,14 +89,14 @@ describe('the configs of the reference numbers', () => {
 
 describe('textEncoderSchema', () => {
   it('takes the rotary base out of rope_parameters', () => {
-    const { rope_theta: _, ...rest } = released.textEncoder
+    const { rope_theta: _, ...rest } = releasedTextEncoder
     const nested = { ...rest, rope_parameters: { rope_theta: 5e5, rope_type: 'default' } }
 
     assert.equal(textEncoderSchema.parse(nested).rope_theta, 5e5)
   })
 
   it('accepts the same rotary base twice', () => {
-    const twice = { ...released.textEncoder, rope_parameters: { rope_theta: 1e6 } }
+    const twice = { ...releasedTextEncoder, rope_parameters: { rope_theta: 1e6 } }
 
     assert.equal(textEncoderSchema.parse(twice).rope_theta, 1e6)
   })
