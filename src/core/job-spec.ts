@@ -11,7 +11,10 @@ export type JobKind = 'imagine' | 'edit' | 'again'
 /** A spec; ranges are those of the pipeline. */
 export type JobSpec = {
   readonly kind: JobKind
+  /** What is drawn. */
   readonly prompt: string
+  /** What the member said, where a style made another prompt of it. */
+  readonly asked?: string
   readonly negativePrompt?: string
   /** Pixels, multiples of 16. */
   readonly width: number

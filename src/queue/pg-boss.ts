@@ -27,7 +27,8 @@ const channel = 'zimagine_queue'
 /** Dispatches whose last retry was lost, for the leader. */
 const lostQueue = 'lost'
 
-const retryLimit = 3
+/** Three attempts in all, as `core/job.ts` has it. */
+const retryLimit = 2
 /** pg-boss' least. */
 const heartbeatSeconds = 10
 const beatIntervalMs = 2_000
