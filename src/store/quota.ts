@@ -1,6 +1,5 @@
 /**
- * Quotas and what is in use of them, as rows. A quota's row holds what drains in an hour and the
- * hard cap; the window is always a day. A balance is minus what is in use, so it moves as the ledger
+ * Quotas and what is in use of them, as rows. A balance is minus what is in use, so it moves as the ledger
  * does. Both balances of a job, its guild's first, are locked by whoever changes them: two at once
  * cannot overspend, nor wait for each other in a circle.
  */
@@ -37,8 +36,6 @@ export const defaultQuota: Quota = {
   hardCapMicros: 900_000_000,
 }
 
-/** How `no limit` is stored. */
-const boundless = BigInt(Number.MAX_SAFE_INTEGER)
 /** A quota's row without a guild of its own: no platform has such a role. */
 const everyone = 'everyone'
 
@@ -54,14 +51,15 @@ export async function setQuota(
     await database.quota.deleteMany({ where: key })
     return
   }
-  const micros = {
-    burstMicros: quota ? BigInt(quota.hardCapMicros) : boundless,
-    microsPerHour: quota ? perHour(quota) : 0n,
+  const numbers = {
+    refillMicros: quota && BigInt(quota.refillMicros),
+    windowMs: quota && BigInt(quota.windowMs),
+    hardCapMicros: quota && BigInt(quota.hardCapMicros),
   }
   await database.quota.upsert({
     where: { guildId_scope_subject: key },
-    create: { ...key, ...micros },
-    update: micros,
+    create: { ...key, ...numbers },
+    update: numbers,
   })
 }
 
@@ -173,17 +171,11 @@ function keyOf(subject: QuotaSubject): { scope: QuotaScope; subject: string } {
   return { scope: subject.scope, subject: subject.id }
 }
 
-function readQuota({ burstMicros, microsPerHour }: QuotaRow): Quota | null {
-  if (burstMicros >= boundless) return null
-  const refillMicros = Math.max(1, Number(microsPerHour) * 24)
+function readQuota({ refillMicros, windowMs, hardCapMicros }: QuotaRow): Quota | null {
+  if (refillMicros === null || windowMs === null || hardCapMicros === null) return null
   return {
-    refillMicros,
-    windowMs: dayMs,
-    hardCapMicros: Math.max(refillMicros, Number(burstMicros)),
+    refillMicros: Number(refillMicros),
+    windowMs: Number(windowMs),
+    hardCapMicros: Number(hardCapMicros),
   }
-}
-
-/** Rounded up: a quota is never less than was said. */
-function perHour({ refillMicros, windowMs }: Quota): bigint {
-  return BigInt(Math.ceil((refillMicros * 3_600_000) / windowMs))
 }

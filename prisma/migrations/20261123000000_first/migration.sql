@@ -62,6 +62,7 @@ CREATE TABLE "jobs" (
     "device" TEXT,
     "parent_id" CHAR(10),
     "reply_to" JSONB NOT NULL,
+    "shown" JSONB,
     "is_private" BOOLEAN NOT NULL DEFAULT false,
     "input_keys" TEXT[] NOT NULL DEFAULT ARRAY[]::TEXT[],
     "result_keys" TEXT[] NOT NULL DEFAULT ARRAY[]::TEXT[],
@@ -107,8 +108,9 @@ CREATE TABLE "quotas" (
     "guild_id" INTEGER NOT NULL,
     "scope" "quota_scope" NOT NULL,
     "subject" TEXT NOT NULL DEFAULT '',
-    "burst_micros" BIGINT NOT NULL,
-    "micros_per_hour" BIGINT NOT NULL,
+    "refill_micros" BIGINT,
+    "window_ms" BIGINT,
+    "hard_cap_micros" BIGINT,
     "updated_at" TIMESTAMPTZ(3) NOT NULL,
 
     CONSTRAINT "quotas_pkey" PRIMARY KEY ("id")
@@ -165,6 +167,22 @@ CREATE UNLOGGED TABLE "previews" (
     "updated_at" TIMESTAMPTZ(3) NOT NULL,
 
     CONSTRAINT "previews_pkey" PRIMARY KEY ("job_id")
+);
+
+CREATE TABLE "web_messages" (
+    "id" BIGSERIAL NOT NULL,
+    "guild_id" INTEGER NOT NULL,
+    "channel" TEXT NOT NULL,
+    "author" TEXT,
+    "visible_to" TEXT,
+    "nonce" TEXT,
+    "reply_to_id" BIGINT,
+    "content" JSONB NOT NULL,
+    "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "edited_at" TIMESTAMPTZ(3),
+    "deleted_at" TIMESTAMPTZ(3),
+
+    CONSTRAINT "web_messages_pkey" PRIMARY KEY ("id")
 );
 
 CREATE TABLE "favourites" (
@@ -241,6 +259,9 @@ CREATE UNIQUE INDEX "balances_member_id_key" ON "balances"("member_id");
 CREATE INDEX "balances_guild_id_idx" ON "balances"("guild_id");
 CREATE INDEX "audit_entries_guild_id_created_at_idx" ON "audit_entries"("guild_id", "created_at");
 CREATE INDEX "audit_entries_member_id_idx" ON "audit_entries"("member_id");
+CREATE INDEX "web_messages_guild_id_channel_id_idx" ON "web_messages"("guild_id", "channel", "id");
+CREATE INDEX "web_messages_reply_to_id_idx" ON "web_messages"("reply_to_id");
+CREATE UNIQUE INDEX "web_messages_guild_id_nonce_key" ON "web_messages"("guild_id", "nonce");
 CREATE INDEX "favourites_job_id_idx" ON "favourites"("job_id");
 CREATE INDEX "reports_guild_id_state_created_at_idx" ON "reports"("guild_id", "state", "created_at");
 CREATE INDEX "reports_job_id_idx" ON "reports"("job_id");
@@ -262,6 +283,8 @@ ALTER TABLE "balances" ADD CONSTRAINT "balances_member_id_fkey" FOREIGN KEY ("me
 ALTER TABLE "audit_entries" ADD CONSTRAINT "audit_entries_guild_id_fkey" FOREIGN KEY ("guild_id") REFERENCES "guilds"("id") ON DELETE CASCADE ON UPDATE CASCADE;
 ALTER TABLE "audit_entries" ADD CONSTRAINT "audit_entries_member_id_fkey" FOREIGN KEY ("member_id") REFERENCES "members"("id") ON DELETE SET NULL ON UPDATE CASCADE;
 ALTER TABLE "previews" ADD CONSTRAINT "previews_job_id_fkey" FOREIGN KEY ("job_id") REFERENCES "jobs"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+ALTER TABLE "web_messages" ADD CONSTRAINT "web_messages_guild_id_fkey" FOREIGN KEY ("guild_id") REFERENCES "guilds"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+ALTER TABLE "web_messages" ADD CONSTRAINT "web_messages_reply_to_id_fkey" FOREIGN KEY ("reply_to_id") REFERENCES "web_messages"("id") ON DELETE SET NULL ON UPDATE CASCADE;
 ALTER TABLE "favourites" ADD CONSTRAINT "favourites_member_id_fkey" FOREIGN KEY ("member_id") REFERENCES "members"("id") ON DELETE CASCADE ON UPDATE CASCADE;
 ALTER TABLE "favourites" ADD CONSTRAINT "favourites_job_id_fkey" FOREIGN KEY ("job_id") REFERENCES "jobs"("id") ON DELETE CASCADE ON UPDATE CASCADE;
 ALTER TABLE "reports" ADD CONSTRAINT "reports_guild_id_fkey" FOREIGN KEY ("guild_id") REFERENCES "guilds"("id") ON DELETE CASCADE ON UPDATE CASCADE;
@@ -296,7 +319,9 @@ ALTER TABLE "ledger_entries"
   ADD CONSTRAINT "ledger_entries_refund_gives" CHECK ("kind" <> 'refund' OR "micros" >= 0);
 
 ALTER TABLE "quotas"
-  ADD CONSTRAINT "quotas_positive" CHECK ("burst_micros" >= 0 AND "micros_per_hour" >= 0),
+  -- All three numbers, or none for no limit.
+  ADD CONSTRAINT "quotas_whole" CHECK (num_nulls("refill_micros", "window_ms", "hard_cap_micros") IN (0, 3)),
+  ADD CONSTRAINT "quotas_positive" CHECK ("refill_micros" >= 1 AND "window_ms" >= 1 AND "hard_cap_micros" >= "refill_micros"),
   ADD CONSTRAINT "quotas_guild_has_no_subject" CHECK (("scope" = 'guild') = ("subject" = ''));
 
 ALTER TABLE "previews" ADD CONSTRAINT "previews_small" CHECK (octet_length("bytes") <= 1048576);

@@ -68,13 +68,14 @@ export type Charge = Prisma.ChargeModel
 export type LedgerEntry = Prisma.LedgerEntryModel
 /**
  * Model Quota
- * How much quota there is and how fast it comes back, where moderators said so.
+ * How much quota there is and how fast it comes back, where moderators said so; without numbers
+ * there is no limit.
  */
 export type Quota = Prisma.QuotaModel
 /**
  * Model Balance
- * What is left: a token bucket of a member, or of the guild where the member is null. Its row is
- * locked by whoever takes from it, so that two at once cannot overspend.
+ * Minus what a member has in use, or the guild where the member is null. Its row is locked by
+ * whoever changes it, so that two at once cannot overspend.
  */
 export type Balance = Prisma.BalanceModel
 /**
@@ -99,6 +100,11 @@ export type State = Prisma.StateModel
  * The latest look at a running job. Unlogged: a crash of the database empties it, and may.
  */
 export type Preview = Prisma.PreviewModel
+/**
+ * Model WebMessage
+ * A message of the playground, which is its own platform: what members typed, what the bot said.
+ */
+export type WebMessage = Prisma.WebMessageModel
 /**
  * Model Favourite
  * A picture that a member keeps.

@@ -408,6 +408,7 @@ export const ModelName = {
   Flow: 'Flow',
   State: 'State',
   Preview: 'Preview',
+  WebMessage: 'WebMessage',
   Favourite: 'Favourite',
   Report: 'Report',
   Style: 'Style',
@@ -428,7 +429,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "guild" | "member" | "job" | "charge" | "ledgerEntry" | "quota" | "balance" | "auditEntry" | "flow" | "state" | "preview" | "favourite" | "report" | "style" | "word" | "block"
+    modelProps: "guild" | "member" | "job" | "charge" | "ledgerEntry" | "quota" | "balance" | "auditEntry" | "flow" | "state" | "preview" | "webMessage" | "favourite" | "report" | "style" | "word" | "block"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -1246,6 +1247,80 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         }
       }
     }
+    WebMessage: {
+      payload: Prisma.$WebMessagePayload<ExtArgs>
+      fields: Prisma.WebMessageFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.WebMessageFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebMessagePayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.WebMessageFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebMessagePayload>
+        }
+        findFirst: {
+          args: Prisma.WebMessageFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebMessagePayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.WebMessageFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebMessagePayload>
+        }
+        findMany: {
+          args: Prisma.WebMessageFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebMessagePayload>[]
+        }
+        create: {
+          args: Prisma.WebMessageCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebMessagePayload>
+        }
+        createMany: {
+          args: Prisma.WebMessageCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.WebMessageCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebMessagePayload>[]
+        }
+        delete: {
+          args: Prisma.WebMessageDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebMessagePayload>
+        }
+        update: {
+          args: Prisma.WebMessageUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebMessagePayload>
+        }
+        deleteMany: {
+          args: Prisma.WebMessageDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.WebMessageUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.WebMessageUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebMessagePayload>[]
+        }
+        upsert: {
+          args: Prisma.WebMessageUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$WebMessagePayload>
+        }
+        aggregate: {
+          args: Prisma.WebMessageAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateWebMessage>
+        }
+        groupBy: {
+          args: Prisma.WebMessageGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.WebMessageGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.WebMessageCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.WebMessageCountAggregateOutputType> | number
+        }
+      }
+    }
     Favourite: {
       payload: Prisma.$FavouritePayload<ExtArgs>
       fields: Prisma.FavouriteFieldRefs
@@ -1708,6 +1783,7 @@ export const JobScalarFieldEnum = {
   device: 'device',
   parentId: 'parentId',
   replyTo: 'replyTo',
+  shown: 'shown',
   isPrivate: 'isPrivate',
   inputKeys: 'inputKeys',
   resultKeys: 'resultKeys',
@@ -1756,8 +1832,9 @@ export const QuotaScalarFieldEnum = {
   guildId: 'guildId',
   scope: 'scope',
   subject: 'subject',
-  burstMicros: 'burstMicros',
-  microsPerHour: 'microsPerHour',
+  refillMicros: 'refillMicros',
+  windowMs: 'windowMs',
+  hardCapMicros: 'hardCapMicros',
   updatedAt: 'updatedAt'
 } as const
 
@@ -1820,6 +1897,23 @@ export const PreviewScalarFieldEnum = {
 } as const
 
 export type PreviewScalarFieldEnum = (typeof PreviewScalarFieldEnum)[keyof typeof PreviewScalarFieldEnum]
+
+
+export const WebMessageScalarFieldEnum = {
+  id: 'id',
+  guildId: 'guildId',
+  channel: 'channel',
+  author: 'author',
+  visibleTo: 'visibleTo',
+  nonce: 'nonce',
+  replyToId: 'replyToId',
+  content: 'content',
+  createdAt: 'createdAt',
+  editedAt: 'editedAt',
+  deletedAt: 'deletedAt'
+} as const
+
+export type WebMessageScalarFieldEnum = (typeof WebMessageScalarFieldEnum)[keyof typeof WebMessageScalarFieldEnum]
 
 
 export const FavouriteScalarFieldEnum = {
@@ -2328,6 +2422,7 @@ export type GlobalOmitConfig = {
   flow?: Prisma.FlowOmit
   state?: Prisma.StateOmit
   preview?: Prisma.PreviewOmit
+  webMessage?: Prisma.WebMessageOmit
   favourite?: Prisma.FavouriteOmit
   report?: Prisma.ReportOmit
   style?: Prisma.StyleOmit

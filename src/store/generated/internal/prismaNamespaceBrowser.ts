@@ -62,6 +62,7 @@ export const ModelName = {
   Flow: 'Flow',
   State: 'State',
   Preview: 'Preview',
+  WebMessage: 'WebMessage',
   Favourite: 'Favourite',
   Report: 'Report',
   Style: 'Style',
@@ -138,6 +139,7 @@ export const JobScalarFieldEnum = {
   device: 'device',
   parentId: 'parentId',
   replyTo: 'replyTo',
+  shown: 'shown',
   isPrivate: 'isPrivate',
   inputKeys: 'inputKeys',
   resultKeys: 'resultKeys',
@@ -186,8 +188,9 @@ export const QuotaScalarFieldEnum = {
   guildId: 'guildId',
   scope: 'scope',
   subject: 'subject',
-  burstMicros: 'burstMicros',
-  microsPerHour: 'microsPerHour',
+  refillMicros: 'refillMicros',
+  windowMs: 'windowMs',
+  hardCapMicros: 'hardCapMicros',
   updatedAt: 'updatedAt'
 } as const
 
@@ -250,6 +253,23 @@ export const PreviewScalarFieldEnum = {
 } as const
 
 export type PreviewScalarFieldEnum = (typeof PreviewScalarFieldEnum)[keyof typeof PreviewScalarFieldEnum]
+
+
+export const WebMessageScalarFieldEnum = {
+  id: 'id',
+  guildId: 'guildId',
+  channel: 'channel',
+  author: 'author',
+  visibleTo: 'visibleTo',
+  nonce: 'nonce',
+  replyToId: 'replyToId',
+  content: 'content',
+  createdAt: 'createdAt',
+  editedAt: 'editedAt',
+  deletedAt: 'deletedAt'
+} as const
+
+export type WebMessageScalarFieldEnum = (typeof WebMessageScalarFieldEnum)[keyof typeof WebMessageScalarFieldEnum]
 
 
 export const FavouriteScalarFieldEnum = {

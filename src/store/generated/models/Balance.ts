@@ -14,8 +14,8 @@ import type * as Prisma from "../internal/prismaNamespace.ts"
 
 /**
  * Model Balance
- * What is left: a token bucket of a member, or of the guild where the member is null. Its row is
- * locked by whoever takes from it, so that two at once cannot overspend.
+ * Minus what a member has in use, or the guild where the member is null. Its row is locked by
+ * whoever changes it, so that two at once cannot overspend.
  */
 export type BalanceModel = runtime.Types.Result.DefaultSelection<Prisma.$BalancePayload>
 

@@ -279,6 +279,7 @@ export type GuildWhereInput = {
   styles?: Prisma.StyleListRelationFilter
   words?: Prisma.WordListRelationFilter
   blocks?: Prisma.BlockListRelationFilter
+  webMessages?: Prisma.WebMessageListRelationFilter
 }
 
 export type GuildOrderByWithRelationInput = {
@@ -305,6 +306,7 @@ export type GuildOrderByWithRelationInput = {
   styles?: Prisma.StyleOrderByRelationAggregateInput
   words?: Prisma.WordOrderByRelationAggregateInput
   blocks?: Prisma.BlockOrderByRelationAggregateInput
+  webMessages?: Prisma.WebMessageOrderByRelationAggregateInput
 }
 
 export type GuildWhereUniqueInput = Prisma.AtLeast<{
@@ -335,6 +337,7 @@ export type GuildWhereUniqueInput = Prisma.AtLeast<{
   styles?: Prisma.StyleListRelationFilter
   words?: Prisma.WordListRelationFilter
   blocks?: Prisma.BlockListRelationFilter
+  webMessages?: Prisma.WebMessageListRelationFilter
 }, "id" | "platform_platformId">
 
 export type GuildOrderByWithAggregationInput = {
@@ -398,6 +401,7 @@ export type GuildCreateInput = {
   styles?: Prisma.StyleCreateNestedManyWithoutGuildInput
   words?: Prisma.WordCreateNestedManyWithoutGuildInput
   blocks?: Prisma.BlockCreateNestedManyWithoutGuildInput
+  webMessages?: Prisma.WebMessageCreateNestedManyWithoutGuildInput
 }
 
 export type GuildUncheckedCreateInput = {
@@ -424,6 +428,7 @@ export type GuildUncheckedCreateInput = {
   styles?: Prisma.StyleUncheckedCreateNestedManyWithoutGuildInput
   words?: Prisma.WordUncheckedCreateNestedManyWithoutGuildInput
   blocks?: Prisma.BlockUncheckedCreateNestedManyWithoutGuildInput
+  webMessages?: Prisma.WebMessageUncheckedCreateNestedManyWithoutGuildInput
 }
 
 export type GuildUpdateInput = {
@@ -449,6 +454,7 @@ export type GuildUpdateInput = {
   styles?: Prisma.StyleUpdateManyWithoutGuildNestedInput
   words?: Prisma.WordUpdateManyWithoutGuildNestedInput
   blocks?: Prisma.BlockUpdateManyWithoutGuildNestedInput
+  webMessages?: Prisma.WebMessageUpdateManyWithoutGuildNestedInput
 }
 
 export type GuildUncheckedUpdateInput = {
@@ -475,6 +481,7 @@ export type GuildUncheckedUpdateInput = {
   styles?: Prisma.StyleUncheckedUpdateManyWithoutGuildNestedInput
   words?: Prisma.WordUncheckedUpdateManyWithoutGuildNestedInput
   blocks?: Prisma.BlockUncheckedUpdateManyWithoutGuildNestedInput
+  webMessages?: Prisma.WebMessageUncheckedUpdateManyWithoutGuildNestedInput
 }
 
 export type GuildCreateManyInput = {
@@ -715,6 +722,20 @@ export type GuildUpdateOneWithoutAuditEntriesNestedInput = {
   update?: Prisma.XOR<Prisma.XOR<Prisma.GuildUpdateToOneWithWhereWithoutAuditEntriesInput, Prisma.GuildUpdateWithoutAuditEntriesInput>, Prisma.GuildUncheckedUpdateWithoutAuditEntriesInput>
 }
 
+export type GuildCreateNestedOneWithoutWebMessagesInput = {
+  create?: Prisma.XOR<Prisma.GuildCreateWithoutWebMessagesInput, Prisma.GuildUncheckedCreateWithoutWebMessagesInput>
+  connectOrCreate?: Prisma.GuildCreateOrConnectWithoutWebMessagesInput
+  connect?: Prisma.GuildWhereUniqueInput
+}
+
+export type GuildUpdateOneRequiredWithoutWebMessagesNestedInput = {
+  create?: Prisma.XOR<Prisma.GuildCreateWithoutWebMessagesInput, Prisma.GuildUncheckedCreateWithoutWebMessagesInput>
+  connectOrCreate?: Prisma.GuildCreateOrConnectWithoutWebMessagesInput
+  upsert?: Prisma.GuildUpsertWithoutWebMessagesInput
+  connect?: Prisma.GuildWhereUniqueInput
+  update?: Prisma.XOR<Prisma.XOR<Prisma.GuildUpdateToOneWithWhereWithoutWebMessagesInput, Prisma.GuildUpdateWithoutWebMessagesInput>, Prisma.GuildUncheckedUpdateWithoutWebMessagesInput>
+}
+
 export type GuildCreateNestedOneWithoutReportsInput = {
   create?: Prisma.XOR<Prisma.GuildCreateWithoutReportsInput, Prisma.GuildUncheckedCreateWithoutReportsInput>
   connectOrCreate?: Prisma.GuildCreateOrConnectWithoutReportsInput
@@ -793,6 +814,7 @@ export type GuildCreateWithoutMembersInput = {
   styles?: Prisma.StyleCreateNestedManyWithoutGuildInput
   words?: Prisma.WordCreateNestedManyWithoutGuildInput
   blocks?: Prisma.BlockCreateNestedManyWithoutGuildInput
+  webMessages?: Prisma.WebMessageCreateNestedManyWithoutGuildInput
 }
 
 export type GuildUncheckedCreateWithoutMembersInput = {
@@ -818,6 +840,7 @@ export type GuildUncheckedCreateWithoutMembersInput = {
   styles?: Prisma.StyleUncheckedCreateNestedManyWithoutGuildInput
   words?: Prisma.WordUncheckedCreateNestedManyWithoutGuildInput
   blocks?: Prisma.BlockUncheckedCreateNestedManyWithoutGuildInput
+  webMessages?: Prisma.WebMessageUncheckedCreateNestedManyWithoutGuildInput
 }
 
 export type GuildCreateOrConnectWithoutMembersInput = {
@@ -858,6 +881,7 @@ export type GuildUpdateWithoutMembersInput = {
   styles?: Prisma.StyleUpdateManyWithoutGuildNestedInput
   words?: Prisma.WordUpdateManyWithoutGuildNestedInput
   blocks?: Prisma.BlockUpdateManyWithoutGuildNestedInput
+  webMessages?: Prisma.WebMessageUpdateManyWithoutGuildNestedInput
 }
 
 export type GuildUncheckedUpdateWithoutMembersInput = {
@@ -883,6 +907,7 @@ export type GuildUncheckedUpdateWithoutMembersInput = {
   styles?: Prisma.StyleUncheckedUpdateManyWithoutGuildNestedInput
   words?: Prisma.WordUncheckedUpdateManyWithoutGuildNestedInput
   blocks?: Prisma.BlockUncheckedUpdateManyWithoutGuildNestedInput
+  webMessages?: Prisma.WebMessageUncheckedUpdateManyWithoutGuildNestedInput
 }
 
 export type GuildCreateWithoutJobsInput = {
@@ -907,6 +932,7 @@ export type GuildCreateWithoutJobsInput = {
   styles?: Prisma.StyleCreateNestedManyWithoutGuildInput
   words?: Prisma.WordCreateNestedManyWithoutGuildInput
   blocks?: Prisma.BlockCreateNestedManyWithoutGuildInput
+  webMessages?: Prisma.WebMessageCreateNestedManyWithoutGuildInput
 }
 
 export type GuildUncheckedCreateWithoutJobsInput = {
@@ -932,6 +958,7 @@ export type GuildUncheckedCreateWithoutJobsInput = {
   styles?: Prisma.StyleUncheckedCreateNestedManyWithoutGuildInput
   words?: Prisma.WordUncheckedCreateNestedManyWithoutGuildInput
   blocks?: Prisma.BlockUncheckedCreateNestedManyWithoutGuildInput
+  webMessages?: Prisma.WebMessageUncheckedCreateNestedManyWithoutGuildInput
 }
 
 export type GuildCreateOrConnectWithoutJobsInput = {
@@ -972,6 +999,7 @@ export type GuildUpdateWithoutJobsInput = {
   styles?: Prisma.StyleUpdateManyWithoutGuildNestedInput
   words?: Prisma.WordUpdateManyWithoutGuildNestedInput
   blocks?: Prisma.BlockUpdateManyWithoutGuildNestedInput
+  webMessages?: Prisma.WebMessageUpdateManyWithoutGuildNestedInput
 }
 
 export type GuildUncheckedUpdateWithoutJobsInput = {
@@ -997,6 +1025,7 @@ export type GuildUncheckedUpdateWithoutJobsInput = {
   styles?: Prisma.StyleUncheckedUpdateManyWithoutGuildNestedInput
   words?: Prisma.WordUncheckedUpdateManyWithoutGuildNestedInput
   blocks?: Prisma.BlockUncheckedUpdateManyWithoutGuildNestedInput
+  webMessages?: Prisma.WebMessageUncheckedUpdateManyWithoutGuildNestedInput
 }
 
 export type GuildCreateWithoutChargesInput = {
@@ -1021,6 +1050,7 @@ export type GuildCreateWithoutChargesInput = {
   styles?: Prisma.StyleCreateNestedManyWithoutGuildInput
   words?: Prisma.WordCreateNestedManyWithoutGuildInput
   blocks?: Prisma.BlockCreateNestedManyWithoutGuildInput
+  webMessages?: Prisma.WebMessageCreateNestedManyWithoutGuildInput
 }
 
 export type GuildUncheckedCreateWithoutChargesInput = {
@@ -1046,6 +1076,7 @@ export type GuildUncheckedCreateWithoutChargesInput = {
   styles?: Prisma.StyleUncheckedCreateNestedManyWithoutGuildInput
   words?: Prisma.WordUncheckedCreateNestedManyWithoutGuildInput
   blocks?: Prisma.BlockUncheckedCreateNestedManyWithoutGuildInput
+  webMessages?: Prisma.WebMessageUncheckedCreateNestedManyWithoutGuildInput
 }
 
 export type GuildCreateOrConnectWithoutChargesInput = {
@@ -1086,6 +1117,7 @@ export type GuildUpdateWithoutChargesInput = {
   styles?: Prisma.StyleUpdateManyWithoutGuildNestedInput
   words?: Prisma.WordUpdateManyWithoutGuildNestedInput
   blocks?: Prisma.BlockUpdateManyWithoutGuildNestedInput
+  webMessages?: Prisma.WebMessageUpdateManyWithoutGuildNestedInput
 }
 
 export type GuildUncheckedUpdateWithoutChargesInput = {
@@ -1111,6 +1143,7 @@ export type GuildUncheckedUpdateWithoutChargesInput = {
   styles?: Prisma.StyleUncheckedUpdateManyWithoutGuildNestedInput
   words?: Prisma.WordUncheckedUpdateManyWithoutGuildNestedInput
   blocks?: Prisma.BlockUncheckedUpdateManyWithoutGuildNestedInput
+  webMessages?: Prisma.WebMessageUncheckedUpdateManyWithoutGuildNestedInput
 }
 
 export type GuildCreateWithoutLedgerEntriesInput = {
@@ -1135,6 +1168,7 @@ export type GuildCreateWithoutLedgerEntriesInput = {
   styles?: Prisma.StyleCreateNestedManyWithoutGuildInput
   words?: Prisma.WordCreateNestedManyWithoutGuildInput
   blocks?: Prisma.BlockCreateNestedManyWithoutGuildInput
+  webMessages?: Prisma.WebMessageCreateNestedManyWithoutGuildInput
 }
 
 export type GuildUncheckedCreateWithoutLedgerEntriesInput = {
@@ -1160,6 +1194,7 @@ export type GuildUncheckedCreateWithoutLedgerEntriesInput = {
   styles?: Prisma.StyleUncheckedCreateNestedManyWithoutGuildInput
   words?: Prisma.WordUncheckedCreateNestedManyWithoutGuildInput
   blocks?: Prisma.BlockUncheckedCreateNestedManyWithoutGuildInput
+  webMessages?: Prisma.WebMessageUncheckedCreateNestedManyWithoutGuildInput
 }
 
 export type GuildCreateOrConnectWithoutLedgerEntriesInput = {
@@ -1200,6 +1235,7 @@ export type GuildUpdateWithoutLedgerEntriesInput = {
   styles?: Prisma.StyleUpdateManyWithoutGuildNestedInput
   words?: Prisma.WordUpdateManyWithoutGuildNestedInput
   blocks?: Prisma.BlockUpdateManyWithoutGuildNestedInput
+  webMessages?: Prisma.WebMessageUpdateManyWithoutGuildNestedInput
 }
 
 export type GuildUncheckedUpdateWithoutLedgerEntriesInput = {
@@ -1225,6 +1261,7 @@ export type GuildUncheckedUpdateWithoutLedgerEntriesInput = {
   styles?: Prisma.StyleUncheckedUpdateManyWithoutGuildNestedInput
   words?: Prisma.WordUncheckedUpdateManyWithoutGuildNestedInput
   blocks?: Prisma.BlockUncheckedUpdateManyWithoutGuildNestedInput
+  webMessages?: Prisma.WebMessageUncheckedUpdateManyWithoutGuildNestedInput
 }
 
 export type GuildCreateWithoutQuotasInput = {
@@ -1249,6 +1286,7 @@ export type GuildCreateWithoutQuotasInput = {
   styles?: Prisma.StyleCreateNestedManyWithoutGuildInput
   words?: Prisma.WordCreateNestedManyWithoutGuildInput
   blocks?: Prisma.BlockCreateNestedManyWithoutGuildInput
+  webMessages?: Prisma.WebMessageCreateNestedManyWithoutGuildInput
 }
 
 export type GuildUncheckedCreateWithoutQuotasInput = {
@@ -1274,6 +1312,7 @@ export type GuildUncheckedCreateWithoutQuotasInput = {
   styles?: Prisma.StyleUncheckedCreateNestedManyWithoutGuildInput
   words?: Prisma.WordUncheckedCreateNestedManyWithoutGuildInput
   blocks?: Prisma.BlockUncheckedCreateNestedManyWithoutGuildInput
+  webMessages?: Prisma.WebMessageUncheckedCreateNestedManyWithoutGuildInput
 }
 
 export type GuildCreateOrConnectWithoutQuotasInput = {
@@ -1314,6 +1353,7 @@ export type GuildUpdateWithoutQuotasInput = {
   styles?: Prisma.StyleUpdateManyWithoutGuildNestedInput
   words?: Prisma.WordUpdateManyWithoutGuildNestedInput
   blocks?: Prisma.BlockUpdateManyWithoutGuildNestedInput
+  webMessages?: Prisma.WebMessageUpdateManyWithoutGuildNestedInput
 }
 
 export type GuildUncheckedUpdateWithoutQuotasInput = {
@@ -1339,6 +1379,7 @@ export type GuildUncheckedUpdateWithoutQuotasInput = {
   styles?: Prisma.StyleUncheckedUpdateManyWithoutGuildNestedInput
   words?: Prisma.WordUncheckedUpdateManyWithoutGuildNestedInput
   blocks?: Prisma.BlockUncheckedUpdateManyWithoutGuildNestedInput
+  webMessages?: Prisma.WebMessageUncheckedUpdateManyWithoutGuildNestedInput
 }
 
 export type GuildCreateWithoutBalancesInput = {
@@ -1363,6 +1404,7 @@ export type GuildCreateWithoutBalancesInput = {
   styles?: Prisma.StyleCreateNestedManyWithoutGuildInput
   words?: Prisma.WordCreateNestedManyWithoutGuildInput
   blocks?: Prisma.BlockCreateNestedManyWithoutGuildInput
+  webMessages?: Prisma.WebMessageCreateNestedManyWithoutGuildInput
 }
 
 export type GuildUncheckedCreateWithoutBalancesInput = {
@@ -1388,6 +1430,7 @@ export type GuildUncheckedCreateWithoutBalancesInput = {
   styles?: Prisma.StyleUncheckedCreateNestedManyWithoutGuildInput
   words?: Prisma.WordUncheckedCreateNestedManyWithoutGuildInput
   blocks?: Prisma.BlockUncheckedCreateNestedManyWithoutGuildInput
+  webMessages?: Prisma.WebMessageUncheckedCreateNestedManyWithoutGuildInput
 }
 
 export type GuildCreateOrConnectWithoutBalancesInput = {
@@ -1428,6 +1471,7 @@ export type GuildUpdateWithoutBalancesInput = {
   styles?: Prisma.StyleUpdateManyWithoutGuildNestedInput
   words?: Prisma.WordUpdateManyWithoutGuildNestedInput
   blocks?: Prisma.BlockUpdateManyWithoutGuildNestedInput
+  webMessages?: Prisma.WebMessageUpdateManyWithoutGuildNestedInput
 }
 
 export type GuildUncheckedUpdateWithoutBalancesInput = {
@@ -1453,6 +1497,7 @@ export type GuildUncheckedUpdateWithoutBalancesInput = {
   styles?: Prisma.StyleUncheckedUpdateManyWithoutGuildNestedInput
   words?: Prisma.WordUncheckedUpdateManyWithoutGuildNestedInput
   blocks?: Prisma.BlockUncheckedUpdateManyWithoutGuildNestedInput
+  webMessages?: Prisma.WebMessageUncheckedUpdateManyWithoutGuildNestedInput
 }
 
 export type GuildCreateWithoutAuditEntriesInput = {
@@ -1477,6 +1522,7 @@ export type GuildCreateWithoutAuditEntriesInput = {
   styles?: Prisma.StyleCreateNestedManyWithoutGuildInput
   words?: Prisma.WordCreateNestedManyWithoutGuildInput
   blocks?: Prisma.BlockCreateNestedManyWithoutGuildInput
+  webMessages?: Prisma.WebMessageCreateNestedManyWithoutGuildInput
 }
 
 export type GuildUncheckedCreateWithoutAuditEntriesInput = {
@@ -1502,6 +1548,7 @@ export type GuildUncheckedCreateWithoutAuditEntriesInput = {
   styles?: Prisma.StyleUncheckedCreateNestedManyWithoutGuildInput
   words?: Prisma.WordUncheckedCreateNestedManyWithoutGuildInput
   blocks?: Prisma.BlockUncheckedCreateNestedManyWithoutGuildInput
+  webMessages?: Prisma.WebMessageUncheckedCreateNestedManyWithoutGuildInput
 }
 
 export type GuildCreateOrConnectWithoutAuditEntriesInput = {
@@ -1542,6 +1589,7 @@ export type GuildUpdateWithoutAuditEntriesInput = {
   styles?: Prisma.StyleUpdateManyWithoutGuildNestedInput
   words?: Prisma.WordUpdateManyWithoutGuildNestedInput
   blocks?: Prisma.BlockUpdateManyWithoutGuildNestedInput
+  webMessages?: Prisma.WebMessageUpdateManyWithoutGuildNestedInput
 }
 
 export type GuildUncheckedUpdateWithoutAuditEntriesInput = {
@@ -1563,6 +1611,125 @@ export type GuildUncheckedUpdateWithoutAuditEntriesInput = {
   ledgerEntries?: Prisma.LedgerEntryUncheckedUpdateManyWithoutGuildNestedInput
   quotas?: Prisma.QuotaUncheckedUpdateManyWithoutGuildNestedInput
   balances?: Prisma.BalanceUncheckedUpdateManyWithoutGuildNestedInput
+  reports?: Prisma.ReportUncheckedUpdateManyWithoutGuildNestedInput
+  styles?: Prisma.StyleUncheckedUpdateManyWithoutGuildNestedInput
+  words?: Prisma.WordUncheckedUpdateManyWithoutGuildNestedInput
+  blocks?: Prisma.BlockUncheckedUpdateManyWithoutGuildNestedInput
+  webMessages?: Prisma.WebMessageUncheckedUpdateManyWithoutGuildNestedInput
+}
+
+export type GuildCreateWithoutWebMessagesInput = {
+  platform: $Enums.Platform
+  platformId: string
+  name?: string | null
+  locale?: string
+  weight?: number
+  limits?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  settings?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  pausedAt?: Date | string | null
+  pauseNote?: string | null
+  createdAt?: Date | string
+  removedAt?: Date | string | null
+  members?: Prisma.MemberCreateNestedManyWithoutGuildInput
+  jobs?: Prisma.JobCreateNestedManyWithoutGuildInput
+  charges?: Prisma.ChargeCreateNestedManyWithoutGuildInput
+  ledgerEntries?: Prisma.LedgerEntryCreateNestedManyWithoutGuildInput
+  quotas?: Prisma.QuotaCreateNestedManyWithoutGuildInput
+  balances?: Prisma.BalanceCreateNestedManyWithoutGuildInput
+  auditEntries?: Prisma.AuditEntryCreateNestedManyWithoutGuildInput
+  reports?: Prisma.ReportCreateNestedManyWithoutGuildInput
+  styles?: Prisma.StyleCreateNestedManyWithoutGuildInput
+  words?: Prisma.WordCreateNestedManyWithoutGuildInput
+  blocks?: Prisma.BlockCreateNestedManyWithoutGuildInput
+}
+
+export type GuildUncheckedCreateWithoutWebMessagesInput = {
+  id?: number
+  platform: $Enums.Platform
+  platformId: string
+  name?: string | null
+  locale?: string
+  weight?: number
+  limits?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  settings?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  pausedAt?: Date | string | null
+  pauseNote?: string | null
+  createdAt?: Date | string
+  removedAt?: Date | string | null
+  members?: Prisma.MemberUncheckedCreateNestedManyWithoutGuildInput
+  jobs?: Prisma.JobUncheckedCreateNestedManyWithoutGuildInput
+  charges?: Prisma.ChargeUncheckedCreateNestedManyWithoutGuildInput
+  ledgerEntries?: Prisma.LedgerEntryUncheckedCreateNestedManyWithoutGuildInput
+  quotas?: Prisma.QuotaUncheckedCreateNestedManyWithoutGuildInput
+  balances?: Prisma.BalanceUncheckedCreateNestedManyWithoutGuildInput
+  auditEntries?: Prisma.AuditEntryUncheckedCreateNestedManyWithoutGuildInput
+  reports?: Prisma.ReportUncheckedCreateNestedManyWithoutGuildInput
+  styles?: Prisma.StyleUncheckedCreateNestedManyWithoutGuildInput
+  words?: Prisma.WordUncheckedCreateNestedManyWithoutGuildInput
+  blocks?: Prisma.BlockUncheckedCreateNestedManyWithoutGuildInput
+}
+
+export type GuildCreateOrConnectWithoutWebMessagesInput = {
+  where: Prisma.GuildWhereUniqueInput
+  create: Prisma.XOR<Prisma.GuildCreateWithoutWebMessagesInput, Prisma.GuildUncheckedCreateWithoutWebMessagesInput>
+}
+
+export type GuildUpsertWithoutWebMessagesInput = {
+  update: Prisma.XOR<Prisma.GuildUpdateWithoutWebMessagesInput, Prisma.GuildUncheckedUpdateWithoutWebMessagesInput>
+  create: Prisma.XOR<Prisma.GuildCreateWithoutWebMessagesInput, Prisma.GuildUncheckedCreateWithoutWebMessagesInput>
+  where?: Prisma.GuildWhereInput
+}
+
+export type GuildUpdateToOneWithWhereWithoutWebMessagesInput = {
+  where?: Prisma.GuildWhereInput
+  data: Prisma.XOR<Prisma.GuildUpdateWithoutWebMessagesInput, Prisma.GuildUncheckedUpdateWithoutWebMessagesInput>
+}
+
+export type GuildUpdateWithoutWebMessagesInput = {
+  platform?: Prisma.EnumPlatformFieldUpdateOperationsInput | $Enums.Platform
+  platformId?: Prisma.StringFieldUpdateOperationsInput | string
+  name?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
+  locale?: Prisma.StringFieldUpdateOperationsInput | string
+  weight?: Prisma.IntFieldUpdateOperationsInput | number
+  limits?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  settings?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  pausedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  pauseNote?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
+  createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
+  removedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  members?: Prisma.MemberUpdateManyWithoutGuildNestedInput
+  jobs?: Prisma.JobUpdateManyWithoutGuildNestedInput
+  charges?: Prisma.ChargeUpdateManyWithoutGuildNestedInput
+  ledgerEntries?: Prisma.LedgerEntryUpdateManyWithoutGuildNestedInput
+  quotas?: Prisma.QuotaUpdateManyWithoutGuildNestedInput
+  balances?: Prisma.BalanceUpdateManyWithoutGuildNestedInput
+  auditEntries?: Prisma.AuditEntryUpdateManyWithoutGuildNestedInput
+  reports?: Prisma.ReportUpdateManyWithoutGuildNestedInput
+  styles?: Prisma.StyleUpdateManyWithoutGuildNestedInput
+  words?: Prisma.WordUpdateManyWithoutGuildNestedInput
+  blocks?: Prisma.BlockUpdateManyWithoutGuildNestedInput
+}
+
+export type GuildUncheckedUpdateWithoutWebMessagesInput = {
+  id?: Prisma.IntFieldUpdateOperationsInput | number
+  platform?: Prisma.EnumPlatformFieldUpdateOperationsInput | $Enums.Platform
+  platformId?: Prisma.StringFieldUpdateOperationsInput | string
+  name?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
+  locale?: Prisma.StringFieldUpdateOperationsInput | string
+  weight?: Prisma.IntFieldUpdateOperationsInput | number
+  limits?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  settings?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  pausedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  pauseNote?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
+  createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
+  removedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
+  members?: Prisma.MemberUncheckedUpdateManyWithoutGuildNestedInput
+  jobs?: Prisma.JobUncheckedUpdateManyWithoutGuildNestedInput
+  charges?: Prisma.ChargeUncheckedUpdateManyWithoutGuildNestedInput
+  ledgerEntries?: Prisma.LedgerEntryUncheckedUpdateManyWithoutGuildNestedInput
+  quotas?: Prisma.QuotaUncheckedUpdateManyWithoutGuildNestedInput
+  balances?: Prisma.BalanceUncheckedUpdateManyWithoutGuildNestedInput
+  auditEntries?: Prisma.AuditEntryUncheckedUpdateManyWithoutGuildNestedInput
   reports?: Prisma.ReportUncheckedUpdateManyWithoutGuildNestedInput
   styles?: Prisma.StyleUncheckedUpdateManyWithoutGuildNestedInput
   words?: Prisma.WordUncheckedUpdateManyWithoutGuildNestedInput
@@ -1591,6 +1758,7 @@ export type GuildCreateWithoutReportsInput = {
   styles?: Prisma.StyleCreateNestedManyWithoutGuildInput
   words?: Prisma.WordCreateNestedManyWithoutGuildInput
   blocks?: Prisma.BlockCreateNestedManyWithoutGuildInput
+  webMessages?: Prisma.WebMessageCreateNestedManyWithoutGuildInput
 }
 
 export type GuildUncheckedCreateWithoutReportsInput = {
@@ -1616,6 +1784,7 @@ export type GuildUncheckedCreateWithoutReportsInput = {
   styles?: Prisma.StyleUncheckedCreateNestedManyWithoutGuildInput
   words?: Prisma.WordUncheckedCreateNestedManyWithoutGuildInput
   blocks?: Prisma.BlockUncheckedCreateNestedManyWithoutGuildInput
+  webMessages?: Prisma.WebMessageUncheckedCreateNestedManyWithoutGuildInput
 }
 
 export type GuildCreateOrConnectWithoutReportsInput = {
@@ -1656,6 +1825,7 @@ export type GuildUpdateWithoutReportsInput = {
   styles?: Prisma.StyleUpdateManyWithoutGuildNestedInput
   words?: Prisma.WordUpdateManyWithoutGuildNestedInput
   blocks?: Prisma.BlockUpdateManyWithoutGuildNestedInput
+  webMessages?: Prisma.WebMessageUpdateManyWithoutGuildNestedInput
 }
 
 export type GuildUncheckedUpdateWithoutReportsInput = {
@@ -1681,6 +1851,7 @@ export type GuildUncheckedUpdateWithoutReportsInput = {
   styles?: Prisma.StyleUncheckedUpdateManyWithoutGuildNestedInput
   words?: Prisma.WordUncheckedUpdateManyWithoutGuildNestedInput
   blocks?: Prisma.BlockUncheckedUpdateManyWithoutGuildNestedInput
+  webMessages?: Prisma.WebMessageUncheckedUpdateManyWithoutGuildNestedInput
 }
 
 export type GuildCreateWithoutStylesInput = {
@@ -1705,6 +1876,7 @@ export type GuildCreateWithoutStylesInput = {
   reports?: Prisma.ReportCreateNestedManyWithoutGuildInput
   words?: Prisma.WordCreateNestedManyWithoutGuildInput
   blocks?: Prisma.BlockCreateNestedManyWithoutGuildInput
+  webMessages?: Prisma.WebMessageCreateNestedManyWithoutGuildInput
 }
 
 export type GuildUncheckedCreateWithoutStylesInput = {
@@ -1730,6 +1902,7 @@ export type GuildUncheckedCreateWithoutStylesInput = {
   reports?: Prisma.ReportUncheckedCreateNestedManyWithoutGuildInput
   words?: Prisma.WordUncheckedCreateNestedManyWithoutGuildInput
   blocks?: Prisma.BlockUncheckedCreateNestedManyWithoutGuildInput
+  webMessages?: Prisma.WebMessageUncheckedCreateNestedManyWithoutGuildInput
 }
 
 export type GuildCreateOrConnectWithoutStylesInput = {
@@ -1770,6 +1943,7 @@ export type GuildUpdateWithoutStylesInput = {
   reports?: Prisma.ReportUpdateManyWithoutGuildNestedInput
   words?: Prisma.WordUpdateManyWithoutGuildNestedInput
   blocks?: Prisma.BlockUpdateManyWithoutGuildNestedInput
+  webMessages?: Prisma.WebMessageUpdateManyWithoutGuildNestedInput
 }
 
 export type GuildUncheckedUpdateWithoutStylesInput = {
@@ -1795,6 +1969,7 @@ export type GuildUncheckedUpdateWithoutStylesInput = {
   reports?: Prisma.ReportUncheckedUpdateManyWithoutGuildNestedInput
   words?: Prisma.WordUncheckedUpdateManyWithoutGuildNestedInput
   blocks?: Prisma.BlockUncheckedUpdateManyWithoutGuildNestedInput
+  webMessages?: Prisma.WebMessageUncheckedUpdateManyWithoutGuildNestedInput
 }
 
 export type GuildCreateWithoutWordsInput = {
@@ -1819,6 +1994,7 @@ export type GuildCreateWithoutWordsInput = {
   reports?: Prisma.ReportCreateNestedManyWithoutGuildInput
   styles?: Prisma.StyleCreateNestedManyWithoutGuildInput
   blocks?: Prisma.BlockCreateNestedManyWithoutGuildInput
+  webMessages?: Prisma.WebMessageCreateNestedManyWithoutGuildInput
 }
 
 export type GuildUncheckedCreateWithoutWordsInput = {
@@ -1844,6 +2020,7 @@ export type GuildUncheckedCreateWithoutWordsInput = {
   reports?: Prisma.ReportUncheckedCreateNestedManyWithoutGuildInput
   styles?: Prisma.StyleUncheckedCreateNestedManyWithoutGuildInput
   blocks?: Prisma.BlockUncheckedCreateNestedManyWithoutGuildInput
+  webMessages?: Prisma.WebMessageUncheckedCreateNestedManyWithoutGuildInput
 }
 
 export type GuildCreateOrConnectWithoutWordsInput = {
@@ -1884,6 +2061,7 @@ export type GuildUpdateWithoutWordsInput = {
   reports?: Prisma.ReportUpdateManyWithoutGuildNestedInput
   styles?: Prisma.StyleUpdateManyWithoutGuildNestedInput
   blocks?: Prisma.BlockUpdateManyWithoutGuildNestedInput
+  webMessages?: Prisma.WebMessageUpdateManyWithoutGuildNestedInput
 }
 
 export type GuildUncheckedUpdateWithoutWordsInput = {
@@ -1909,6 +2087,7 @@ export type GuildUncheckedUpdateWithoutWordsInput = {
   reports?: Prisma.ReportUncheckedUpdateManyWithoutGuildNestedInput
   styles?: Prisma.StyleUncheckedUpdateManyWithoutGuildNestedInput
   blocks?: Prisma.BlockUncheckedUpdateManyWithoutGuildNestedInput
+  webMessages?: Prisma.WebMessageUncheckedUpdateManyWithoutGuildNestedInput
 }
 
 export type GuildCreateWithoutBlocksInput = {
@@ -1933,6 +2112,7 @@ export type GuildCreateWithoutBlocksInput = {
   reports?: Prisma.ReportCreateNestedManyWithoutGuildInput
   styles?: Prisma.StyleCreateNestedManyWithoutGuildInput
   words?: Prisma.WordCreateNestedManyWithoutGuildInput
+  webMessages?: Prisma.WebMessageCreateNestedManyWithoutGuildInput
 }
 
 export type GuildUncheckedCreateWithoutBlocksInput = {
@@ -1958,6 +2138,7 @@ export type GuildUncheckedCreateWithoutBlocksInput = {
   reports?: Prisma.ReportUncheckedCreateNestedManyWithoutGuildInput
   styles?: Prisma.StyleUncheckedCreateNestedManyWithoutGuildInput
   words?: Prisma.WordUncheckedCreateNestedManyWithoutGuildInput
+  webMessages?: Prisma.WebMessageUncheckedCreateNestedManyWithoutGuildInput
 }
 
 export type GuildCreateOrConnectWithoutBlocksInput = {
@@ -1998,6 +2179,7 @@ export type GuildUpdateWithoutBlocksInput = {
   reports?: Prisma.ReportUpdateManyWithoutGuildNestedInput
   styles?: Prisma.StyleUpdateManyWithoutGuildNestedInput
   words?: Prisma.WordUpdateManyWithoutGuildNestedInput
+  webMessages?: Prisma.WebMessageUpdateManyWithoutGuildNestedInput
 }
 
 export type GuildUncheckedUpdateWithoutBlocksInput = {
@@ -2023,6 +2205,7 @@ export type GuildUncheckedUpdateWithoutBlocksInput = {
   reports?: Prisma.ReportUncheckedUpdateManyWithoutGuildNestedInput
   styles?: Prisma.StyleUncheckedUpdateManyWithoutGuildNestedInput
   words?: Prisma.WordUncheckedUpdateManyWithoutGuildNestedInput
+  webMessages?: Prisma.WebMessageUncheckedUpdateManyWithoutGuildNestedInput
 }
 
 
@@ -2042,6 +2225,7 @@ export type GuildCountOutputType = {
   styles: number
   words: number
   blocks: number
+  webMessages: number
 }
 
 export type GuildCountOutputTypeSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
@@ -2056,6 +2240,7 @@ export type GuildCountOutputTypeSelect<ExtArgs extends runtime.Types.Extensions.
   styles?: boolean | GuildCountOutputTypeCountStylesArgs
   words?: boolean | GuildCountOutputTypeCountWordsArgs
   blocks?: boolean | GuildCountOutputTypeCountBlocksArgs
+  webMessages?: boolean | GuildCountOutputTypeCountWebMessagesArgs
 }
 
 /**
@@ -2145,6 +2330,13 @@ export type GuildCountOutputTypeCountBlocksArgs<ExtArgs extends runtime.Types.Ex
   where?: Prisma.BlockWhereInput
 }
 
+/**
+ * GuildCountOutputType without action
+ */
+export type GuildCountOutputTypeCountWebMessagesArgs<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
+  where?: Prisma.WebMessageWhereInput
+}
+
 
 export type GuildSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
   id?: boolean
@@ -2170,6 +2362,7 @@ export type GuildSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs = 
   styles?: boolean | Prisma.Guild$stylesArgs<ExtArgs>
   words?: boolean | Prisma.Guild$wordsArgs<ExtArgs>
   blocks?: boolean | Prisma.Guild$blocksArgs<ExtArgs>
+  webMessages?: boolean | Prisma.Guild$webMessagesArgs<ExtArgs>
   _count?: boolean | Prisma.GuildCountOutputTypeDefaultArgs<ExtArgs>
 }, ExtArgs["result"]["guild"]>
 
@@ -2231,6 +2424,7 @@ export type GuildInclude<ExtArgs extends runtime.Types.Extensions.InternalArgs =
   styles?: boolean | Prisma.Guild$stylesArgs<ExtArgs>
   words?: boolean | Prisma.Guild$wordsArgs<ExtArgs>
   blocks?: boolean | Prisma.Guild$blocksArgs<ExtArgs>
+  webMessages?: boolean | Prisma.Guild$webMessagesArgs<ExtArgs>
   _count?: boolean | Prisma.GuildCountOutputTypeDefaultArgs<ExtArgs>
 }
 export type GuildIncludeCreateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {}
@@ -2250,6 +2444,7 @@ export type $GuildPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs 
     styles: Prisma.$StylePayload<ExtArgs>[]
     words: Prisma.$WordPayload<ExtArgs>[]
     blocks: Prisma.$BlockPayload<ExtArgs>[]
+    webMessages: Prisma.$WebMessagePayload<ExtArgs>[]
   }
   scalars: runtime.Types.Extensions.GetPayloadResult<{
     id: number
@@ -2684,6 +2879,7 @@ export interface Prisma__GuildClient<T, Null = never, ExtArgs extends runtime.Ty
   styles<T extends Prisma.Guild$stylesArgs<ExtArgs> = {}>(args?: Prisma.Subset<T, Prisma.Guild$stylesArgs<ExtArgs>>): Prisma.PrismaPromise<runtime.Types.Result.GetResult<Prisma.$StylePayload<ExtArgs>, T, "findMany", GlobalOmitOptions> | Null>
   words<T extends Prisma.Guild$wordsArgs<ExtArgs> = {}>(args?: Prisma.Subset<T, Prisma.Guild$wordsArgs<ExtArgs>>): Prisma.PrismaPromise<runtime.Types.Result.GetResult<Prisma.$WordPayload<ExtArgs>, T, "findMany", GlobalOmitOptions> | Null>
   blocks<T extends Prisma.Guild$blocksArgs<ExtArgs> = {}>(args?: Prisma.Subset<T, Prisma.Guild$blocksArgs<ExtArgs>>): Prisma.PrismaPromise<runtime.Types.Result.GetResult<Prisma.$BlockPayload<ExtArgs>, T, "findMany", GlobalOmitOptions> | Null>
+  webMessages<T extends Prisma.Guild$webMessagesArgs<ExtArgs> = {}>(args?: Prisma.Subset<T, Prisma.Guild$webMessagesArgs<ExtArgs>>): Prisma.PrismaPromise<runtime.Types.Result.GetResult<Prisma.$WebMessagePayload<ExtArgs>, T, "findMany", GlobalOmitOptions> | Null>
   /**
    * Attaches callbacks for the resolution and/or rejection of the Promise.
    * @param onfulfilled The callback to execute when the Promise is resolved.
@@ -3379,6 +3575,30 @@ export type Guild$blocksArgs<ExtArgs extends runtime.Types.Extensions.InternalAr
   take?: number
   skip?: number
   distinct?: Prisma.BlockScalarFieldEnum | Prisma.BlockScalarFieldEnum[]
+}
+
+/**
+ * Guild.webMessages
+ */
+export type Guild$webMessagesArgs<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
+  /**
+   * Select specific fields to fetch from the WebMessage
+   */
+  select?: Prisma.WebMessageSelect<ExtArgs> | null
+  /**
+   * Omit specific fields from the WebMessage
+   */
+  omit?: Prisma.WebMessageOmit<ExtArgs> | null
+  /**
+   * Choose, which related nodes to fetch as well
+   */
+  include?: Prisma.WebMessageInclude<ExtArgs> | null
+  where?: Prisma.WebMessageWhereInput
+  orderBy?: Prisma.WebMessageOrderByWithRelationInput | Prisma.WebMessageOrderByWithRelationInput[]
+  cursor?: Prisma.WebMessageWhereUniqueInput
+  take?: number
+  skip?: number
+  distinct?: Prisma.WebMessageScalarFieldEnum | Prisma.WebMessageScalarFieldEnum[]
 }
 
 /**

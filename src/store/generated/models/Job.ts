@@ -114,6 +114,7 @@ export type JobCountAggregateOutputType = {
   device: number
   parentId: number
   replyTo: number
+  shown: number
   isPrivate: number
   inputKeys: number
   resultKeys: number
@@ -217,6 +218,7 @@ export type JobCountAggregateInputType = {
   device?: true
   parentId?: true
   replyTo?: true
+  shown?: true
   isPrivate?: true
   inputKeys?: true
   resultKeys?: true
@@ -335,6 +337,7 @@ export type JobGroupByOutputType = {
   device: string | null
   parentId: string | null
   replyTo: runtime.JsonValue
+  shown: runtime.JsonValue | null
   isPrivate: boolean
   inputKeys: string[]
   resultKeys: string[]
@@ -389,6 +392,7 @@ export type JobWhereInput = {
   device?: Prisma.StringNullableFilter<"Job"> | string | null
   parentId?: Prisma.StringNullableFilter<"Job"> | string | null
   replyTo?: Prisma.JsonFilter<"Job">
+  shown?: Prisma.JsonNullableFilter<"Job">
   isPrivate?: Prisma.BoolFilter<"Job"> | boolean
   inputKeys?: Prisma.StringNullableListFilter<"Job">
   resultKeys?: Prisma.StringNullableListFilter<"Job">
@@ -429,6 +433,7 @@ export type JobOrderByWithRelationInput = {
   device?: Prisma.SortOrderInput | Prisma.SortOrder
   parentId?: Prisma.SortOrderInput | Prisma.SortOrder
   replyTo?: Prisma.SortOrder
+  shown?: Prisma.SortOrderInput | Prisma.SortOrder
   isPrivate?: Prisma.SortOrder
   inputKeys?: Prisma.SortOrder
   resultKeys?: Prisma.SortOrder
@@ -473,6 +478,7 @@ export type JobWhereUniqueInput = Prisma.AtLeast<{
   device?: Prisma.StringNullableFilter<"Job"> | string | null
   parentId?: Prisma.StringNullableFilter<"Job"> | string | null
   replyTo?: Prisma.JsonFilter<"Job">
+  shown?: Prisma.JsonNullableFilter<"Job">
   isPrivate?: Prisma.BoolFilter<"Job"> | boolean
   inputKeys?: Prisma.StringNullableListFilter<"Job">
   resultKeys?: Prisma.StringNullableListFilter<"Job">
@@ -513,6 +519,7 @@ export type JobOrderByWithAggregationInput = {
   device?: Prisma.SortOrderInput | Prisma.SortOrder
   parentId?: Prisma.SortOrderInput | Prisma.SortOrder
   replyTo?: Prisma.SortOrder
+  shown?: Prisma.SortOrderInput | Prisma.SortOrder
   isPrivate?: Prisma.SortOrder
   inputKeys?: Prisma.SortOrder
   resultKeys?: Prisma.SortOrder
@@ -552,6 +559,7 @@ export type JobScalarWhereWithAggregatesInput = {
   device?: Prisma.StringNullableWithAggregatesFilter<"Job"> | string | null
   parentId?: Prisma.StringNullableWithAggregatesFilter<"Job"> | string | null
   replyTo?: Prisma.JsonWithAggregatesFilter<"Job">
+  shown?: Prisma.JsonNullableWithAggregatesFilter<"Job">
   isPrivate?: Prisma.BoolWithAggregatesFilter<"Job"> | boolean
   inputKeys?: Prisma.StringNullableListFilter<"Job">
   resultKeys?: Prisma.StringNullableListFilter<"Job">
@@ -580,6 +588,7 @@ export type JobCreateInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: string | null
   replyTo: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: boolean
   inputKeys?: Prisma.JobCreateinputKeysInput | string[]
   resultKeys?: Prisma.JobCreateresultKeysInput | string[]
@@ -620,6 +629,7 @@ export type JobUncheckedCreateInput = {
   device?: string | null
   parentId?: string | null
   replyTo: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: boolean
   inputKeys?: Prisma.JobCreateinputKeysInput | string[]
   resultKeys?: Prisma.JobCreateresultKeysInput | string[]
@@ -654,6 +664,7 @@ export type JobUpdateInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -694,6 +705,7 @@ export type JobUncheckedUpdateInput = {
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   parentId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -731,6 +743,7 @@ export type JobCreateManyInput = {
   device?: string | null
   parentId?: string | null
   replyTo: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: boolean
   inputKeys?: Prisma.JobCreateinputKeysInput | string[]
   resultKeys?: Prisma.JobCreateresultKeysInput | string[]
@@ -759,6 +772,7 @@ export type JobUpdateManyMutationInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -790,6 +804,7 @@ export type JobUncheckedUpdateManyInput = {
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   parentId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -841,6 +856,7 @@ export type JobCountOrderByAggregateInput = {
   device?: Prisma.SortOrder
   parentId?: Prisma.SortOrder
   replyTo?: Prisma.SortOrder
+  shown?: Prisma.SortOrder
   isPrivate?: Prisma.SortOrder
   inputKeys?: Prisma.SortOrder
   resultKeys?: Prisma.SortOrder
@@ -1208,6 +1224,7 @@ export type JobCreateWithoutGuildInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: string | null
   replyTo: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: boolean
   inputKeys?: Prisma.JobCreateinputKeysInput | string[]
   resultKeys?: Prisma.JobCreateresultKeysInput | string[]
@@ -1246,6 +1263,7 @@ export type JobUncheckedCreateWithoutGuildInput = {
   device?: string | null
   parentId?: string | null
   replyTo: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: boolean
   inputKeys?: Prisma.JobCreateinputKeysInput | string[]
   resultKeys?: Prisma.JobCreateresultKeysInput | string[]
@@ -1312,6 +1330,7 @@ export type JobScalarWhereInput = {
   device?: Prisma.StringNullableFilter<"Job"> | string | null
   parentId?: Prisma.StringNullableFilter<"Job"> | string | null
   replyTo?: Prisma.JsonFilter<"Job">
+  shown?: Prisma.JsonNullableFilter<"Job">
   isPrivate?: Prisma.BoolFilter<"Job"> | boolean
   inputKeys?: Prisma.StringNullableListFilter<"Job">
   resultKeys?: Prisma.StringNullableListFilter<"Job">
@@ -1340,6 +1359,7 @@ export type JobCreateWithoutMemberInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: string | null
   replyTo: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: boolean
   inputKeys?: Prisma.JobCreateinputKeysInput | string[]
   resultKeys?: Prisma.JobCreateresultKeysInput | string[]
@@ -1378,6 +1398,7 @@ export type JobUncheckedCreateWithoutMemberInput = {
   device?: string | null
   parentId?: string | null
   replyTo: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: boolean
   inputKeys?: Prisma.JobCreateinputKeysInput | string[]
   resultKeys?: Prisma.JobCreateresultKeysInput | string[]
@@ -1438,6 +1459,7 @@ export type JobCreateWithoutChildrenInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: string | null
   replyTo: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: boolean
   inputKeys?: Prisma.JobCreateinputKeysInput | string[]
   resultKeys?: Prisma.JobCreateresultKeysInput | string[]
@@ -1477,6 +1499,7 @@ export type JobUncheckedCreateWithoutChildrenInput = {
   device?: string | null
   parentId?: string | null
   replyTo: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: boolean
   inputKeys?: Prisma.JobCreateinputKeysInput | string[]
   resultKeys?: Prisma.JobCreateresultKeysInput | string[]
@@ -1515,6 +1538,7 @@ export type JobCreateWithoutParentInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: string | null
   replyTo: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: boolean
   inputKeys?: Prisma.JobCreateinputKeysInput | string[]
   resultKeys?: Prisma.JobCreateresultKeysInput | string[]
@@ -1553,6 +1577,7 @@ export type JobUncheckedCreateWithoutParentInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: string | null
   replyTo: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: boolean
   inputKeys?: Prisma.JobCreateinputKeysInput | string[]
   resultKeys?: Prisma.JobCreateresultKeysInput | string[]
@@ -1608,6 +1633,7 @@ export type JobUpdateWithoutChildrenInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -1647,6 +1673,7 @@ export type JobUncheckedUpdateWithoutChildrenInput = {
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   parentId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -1696,6 +1723,7 @@ export type JobCreateWithoutChargesInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: string | null
   replyTo: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: boolean
   inputKeys?: Prisma.JobCreateinputKeysInput | string[]
   resultKeys?: Prisma.JobCreateresultKeysInput | string[]
@@ -1735,6 +1763,7 @@ export type JobUncheckedCreateWithoutChargesInput = {
   device?: string | null
   parentId?: string | null
   replyTo: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: boolean
   inputKeys?: Prisma.JobCreateinputKeysInput | string[]
   resultKeys?: Prisma.JobCreateresultKeysInput | string[]
@@ -1784,6 +1813,7 @@ export type JobUpdateWithoutChargesInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -1823,6 +1853,7 @@ export type JobUncheckedUpdateWithoutChargesInput = {
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   parentId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -1856,6 +1887,7 @@ export type JobCreateWithoutLedgerEntriesInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: string | null
   replyTo: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: boolean
   inputKeys?: Prisma.JobCreateinputKeysInput | string[]
   resultKeys?: Prisma.JobCreateresultKeysInput | string[]
@@ -1895,6 +1927,7 @@ export type JobUncheckedCreateWithoutLedgerEntriesInput = {
   device?: string | null
   parentId?: string | null
   replyTo: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: boolean
   inputKeys?: Prisma.JobCreateinputKeysInput | string[]
   resultKeys?: Prisma.JobCreateresultKeysInput | string[]
@@ -1944,6 +1977,7 @@ export type JobUpdateWithoutLedgerEntriesInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -1983,6 +2017,7 @@ export type JobUncheckedUpdateWithoutLedgerEntriesInput = {
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   parentId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -2016,6 +2051,7 @@ export type JobCreateWithoutPreviewInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: string | null
   replyTo: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: boolean
   inputKeys?: Prisma.JobCreateinputKeysInput | string[]
   resultKeys?: Prisma.JobCreateresultKeysInput | string[]
@@ -2055,6 +2091,7 @@ export type JobUncheckedCreateWithoutPreviewInput = {
   device?: string | null
   parentId?: string | null
   replyTo: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: boolean
   inputKeys?: Prisma.JobCreateinputKeysInput | string[]
   resultKeys?: Prisma.JobCreateresultKeysInput | string[]
@@ -2104,6 +2141,7 @@ export type JobUpdateWithoutPreviewInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -2143,6 +2181,7 @@ export type JobUncheckedUpdateWithoutPreviewInput = {
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   parentId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -2176,6 +2215,7 @@ export type JobCreateWithoutFavouritesInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: string | null
   replyTo: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: boolean
   inputKeys?: Prisma.JobCreateinputKeysInput | string[]
   resultKeys?: Prisma.JobCreateresultKeysInput | string[]
@@ -2215,6 +2255,7 @@ export type JobUncheckedCreateWithoutFavouritesInput = {
   device?: string | null
   parentId?: string | null
   replyTo: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: boolean
   inputKeys?: Prisma.JobCreateinputKeysInput | string[]
   resultKeys?: Prisma.JobCreateresultKeysInput | string[]
@@ -2264,6 +2305,7 @@ export type JobUpdateWithoutFavouritesInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -2303,6 +2345,7 @@ export type JobUncheckedUpdateWithoutFavouritesInput = {
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   parentId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -2336,6 +2379,7 @@ export type JobCreateWithoutReportsInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: string | null
   replyTo: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: boolean
   inputKeys?: Prisma.JobCreateinputKeysInput | string[]
   resultKeys?: Prisma.JobCreateresultKeysInput | string[]
@@ -2375,6 +2419,7 @@ export type JobUncheckedCreateWithoutReportsInput = {
   device?: string | null
   parentId?: string | null
   replyTo: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: boolean
   inputKeys?: Prisma.JobCreateinputKeysInput | string[]
   resultKeys?: Prisma.JobCreateresultKeysInput | string[]
@@ -2424,6 +2469,7 @@ export type JobUpdateWithoutReportsInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -2463,6 +2509,7 @@ export type JobUncheckedUpdateWithoutReportsInput = {
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   parentId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -2498,6 +2545,7 @@ export type JobCreateManyGuildInput = {
   device?: string | null
   parentId?: string | null
   replyTo: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: boolean
   inputKeys?: Prisma.JobCreateinputKeysInput | string[]
   resultKeys?: Prisma.JobCreateresultKeysInput | string[]
@@ -2526,6 +2574,7 @@ export type JobUpdateWithoutGuildInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -2564,6 +2613,7 @@ export type JobUncheckedUpdateWithoutGuildInput = {
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   parentId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -2600,6 +2650,7 @@ export type JobUncheckedUpdateManyWithoutGuildInput = {
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   parentId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -2630,6 +2681,7 @@ export type JobCreateManyMemberInput = {
   device?: string | null
   parentId?: string | null
   replyTo: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: boolean
   inputKeys?: Prisma.JobCreateinputKeysInput | string[]
   resultKeys?: Prisma.JobCreateresultKeysInput | string[]
@@ -2658,6 +2710,7 @@ export type JobUpdateWithoutMemberInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -2696,6 +2749,7 @@ export type JobUncheckedUpdateWithoutMemberInput = {
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   parentId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -2732,6 +2786,7 @@ export type JobUncheckedUpdateManyWithoutMemberInput = {
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   parentId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -2762,6 +2817,7 @@ export type JobCreateManyParentInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: string | null
   replyTo: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: boolean
   inputKeys?: Prisma.JobCreateinputKeysInput | string[]
   resultKeys?: Prisma.JobCreateresultKeysInput | string[]
@@ -2790,6 +2846,7 @@ export type JobUpdateWithoutParentInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -2828,6 +2885,7 @@ export type JobUncheckedUpdateWithoutParentInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -2864,6 +2922,7 @@ export type JobUncheckedUpdateManyWithoutParentInput = {
   timings?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   device?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   replyTo?: Prisma.JsonNullValueInput | runtime.InputJsonValue
+  shown?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   isPrivate?: Prisma.BoolFieldUpdateOperationsInput | boolean
   inputKeys?: Prisma.JobUpdateinputKeysInput | string[]
   resultKeys?: Prisma.JobUpdateresultKeysInput | string[]
@@ -2962,6 +3021,7 @@ export type JobSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs = ru
   device?: boolean
   parentId?: boolean
   replyTo?: boolean
+  shown?: boolean
   isPrivate?: boolean
   inputKeys?: boolean
   resultKeys?: boolean
@@ -3003,6 +3063,7 @@ export type JobSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Extension
   device?: boolean
   parentId?: boolean
   replyTo?: boolean
+  shown?: boolean
   isPrivate?: boolean
   inputKeys?: boolean
   resultKeys?: boolean
@@ -3037,6 +3098,7 @@ export type JobSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Extension
   device?: boolean
   parentId?: boolean
   replyTo?: boolean
+  shown?: boolean
   isPrivate?: boolean
   inputKeys?: boolean
   resultKeys?: boolean
@@ -3071,6 +3133,7 @@ export type JobSelectScalar = {
   device?: boolean
   parentId?: boolean
   replyTo?: boolean
+  shown?: boolean
   isPrivate?: boolean
   inputKeys?: boolean
   resultKeys?: boolean
@@ -3084,7 +3147,7 @@ export type JobSelectScalar = {
   deliveryAttempts?: boolean
 }
 
-export type JobOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "guildId" | "memberId" | "invocationId" | "kind" | "state" | "spec" | "seed" | "lane" | "attempt" | "dispatchId" | "estimateMicros" | "costMicros" | "timings" | "device" | "parentId" | "replyTo" | "isPrivate" | "inputKeys" | "resultKeys" | "error" | "createdAt" | "dispatchedAt" | "startedAt" | "cancelledAt" | "settledAt" | "deliveredAt" | "deliveryAttempts", ExtArgs["result"]["job"]>
+export type JobOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "guildId" | "memberId" | "invocationId" | "kind" | "state" | "spec" | "seed" | "lane" | "attempt" | "dispatchId" | "estimateMicros" | "costMicros" | "timings" | "device" | "parentId" | "replyTo" | "shown" | "isPrivate" | "inputKeys" | "resultKeys" | "error" | "createdAt" | "dispatchedAt" | "startedAt" | "cancelledAt" | "settledAt" | "deliveredAt" | "deliveryAttempts", ExtArgs["result"]["job"]>
 export type JobInclude<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   guild?: boolean | Prisma.GuildDefaultArgs<ExtArgs>
   member?: boolean | Prisma.MemberDefaultArgs<ExtArgs>
@@ -3157,13 +3220,17 @@ export type $JobPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = 
      * Where the answer goes: channel, message, whatever the platform needs.
      */
     replyTo: runtime.JsonValue
+    /**
+     * The message that shows it, once there is one: what the platform needs to edit it.
+     */
+    shown: runtime.JsonValue | null
     isPrivate: boolean
     /**
      * Blobs that it starts from.
      */
     inputKeys: string[]
     /**
-     * Blobs of its pictures, in order.
+     * Blobs of its pictures, in order; empty for one that was deleted.
      */
     resultKeys: string[]
     /**
@@ -3626,6 +3693,7 @@ export interface JobFieldRefs {
   readonly device: Prisma.FieldRef<"Job", 'String'>
   readonly parentId: Prisma.FieldRef<"Job", 'String'>
   readonly replyTo: Prisma.FieldRef<"Job", 'Json'>
+  readonly shown: Prisma.FieldRef<"Job", 'Json'>
   readonly isPrivate: Prisma.FieldRef<"Job", 'Boolean'>
   readonly inputKeys: Prisma.FieldRef<"Job", 'String[]'>
   readonly resultKeys: Prisma.FieldRef<"Job", 'String[]'>

@@ -14,7 +14,8 @@ import type * as Prisma from "../internal/prismaNamespace.ts"
 
 /**
  * Model Quota
- * How much quota there is and how fast it comes back, where moderators said so.
+ * How much quota there is and how fast it comes back, where moderators said so; without numbers
+ * there is no limit.
  */
 export type QuotaModel = runtime.Types.Result.DefaultSelection<Prisma.$QuotaPayload>
 
@@ -29,15 +30,17 @@ export type AggregateQuota = {
 export type QuotaAvgAggregateOutputType = {
   id: number | null
   guildId: number | null
-  burstMicros: number | null
-  microsPerHour: number | null
+  refillMicros: number | null
+  windowMs: number | null
+  hardCapMicros: number | null
 }
 
 export type QuotaSumAggregateOutputType = {
   id: number | null
   guildId: number | null
-  burstMicros: bigint | null
-  microsPerHour: bigint | null
+  refillMicros: bigint | null
+  windowMs: bigint | null
+  hardCapMicros: bigint | null
 }
 
 export type QuotaMinAggregateOutputType = {
@@ -45,8 +48,9 @@ export type QuotaMinAggregateOutputType = {
   guildId: number | null
   scope: $Enums.QuotaScope | null
   subject: string | null
-  burstMicros: bigint | null
-  microsPerHour: bigint | null
+  refillMicros: bigint | null
+  windowMs: bigint | null
+  hardCapMicros: bigint | null
   updatedAt: Date | null
 }
 
@@ -55,8 +59,9 @@ export type QuotaMaxAggregateOutputType = {
   guildId: number | null
   scope: $Enums.QuotaScope | null
   subject: string | null
-  burstMicros: bigint | null
-  microsPerHour: bigint | null
+  refillMicros: bigint | null
+  windowMs: bigint | null
+  hardCapMicros: bigint | null
   updatedAt: Date | null
 }
 
@@ -65,8 +70,9 @@ export type QuotaCountAggregateOutputType = {
   guildId: number
   scope: number
   subject: number
-  burstMicros: number
-  microsPerHour: number
+  refillMicros: number
+  windowMs: number
+  hardCapMicros: number
   updatedAt: number
   _all: number
 }
@@ -75,15 +81,17 @@ export type QuotaCountAggregateOutputType = {
 export type QuotaAvgAggregateInputType = {
   id?: true
   guildId?: true
-  burstMicros?: true
-  microsPerHour?: true
+  refillMicros?: true
+  windowMs?: true
+  hardCapMicros?: true
 }
 
 export type QuotaSumAggregateInputType = {
   id?: true
   guildId?: true
-  burstMicros?: true
-  microsPerHour?: true
+  refillMicros?: true
+  windowMs?: true
+  hardCapMicros?: true
 }
 
 export type QuotaMinAggregateInputType = {
@@ -91,8 +99,9 @@ export type QuotaMinAggregateInputType = {
   guildId?: true
   scope?: true
   subject?: true
-  burstMicros?: true
-  microsPerHour?: true
+  refillMicros?: true
+  windowMs?: true
+  hardCapMicros?: true
   updatedAt?: true
 }
 
@@ -101,8 +110,9 @@ export type QuotaMaxAggregateInputType = {
   guildId?: true
   scope?: true
   subject?: true
-  burstMicros?: true
-  microsPerHour?: true
+  refillMicros?: true
+  windowMs?: true
+  hardCapMicros?: true
   updatedAt?: true
 }
 
@@ -111,8 +121,9 @@ export type QuotaCountAggregateInputType = {
   guildId?: true
   scope?: true
   subject?: true
-  burstMicros?: true
-  microsPerHour?: true
+  refillMicros?: true
+  windowMs?: true
+  hardCapMicros?: true
   updatedAt?: true
   _all?: true
 }
@@ -208,8 +219,9 @@ export type QuotaGroupByOutputType = {
   guildId: number
   scope: $Enums.QuotaScope
   subject: string
-  burstMicros: bigint
-  microsPerHour: bigint
+  refillMicros: bigint | null
+  windowMs: bigint | null
+  hardCapMicros: bigint | null
   updatedAt: Date
   _count: QuotaCountAggregateOutputType | null
   _avg: QuotaAvgAggregateOutputType | null
@@ -241,8 +253,9 @@ export type QuotaWhereInput = {
   guildId?: Prisma.IntFilter<"Quota"> | number
   scope?: Prisma.EnumQuotaScopeFilter<"Quota"> | $Enums.QuotaScope
   subject?: Prisma.StringFilter<"Quota"> | string
-  burstMicros?: Prisma.BigIntFilter<"Quota"> | bigint | number
-  microsPerHour?: Prisma.BigIntFilter<"Quota"> | bigint | number
+  refillMicros?: Prisma.BigIntNullableFilter<"Quota"> | bigint | number | null
+  windowMs?: Prisma.BigIntNullableFilter<"Quota"> | bigint | number | null
+  hardCapMicros?: Prisma.BigIntNullableFilter<"Quota"> | bigint | number | null
   updatedAt?: Prisma.DateTimeFilter<"Quota"> | Date | string
   guild?: Prisma.XOR<Prisma.GuildScalarRelationFilter, Prisma.GuildWhereInput>
 }
@@ -252,8 +265,9 @@ export type QuotaOrderByWithRelationInput = {
   guildId?: Prisma.SortOrder
   scope?: Prisma.SortOrder
   subject?: Prisma.SortOrder
-  burstMicros?: Prisma.SortOrder
-  microsPerHour?: Prisma.SortOrder
+  refillMicros?: Prisma.SortOrderInput | Prisma.SortOrder
+  windowMs?: Prisma.SortOrderInput | Prisma.SortOrder
+  hardCapMicros?: Prisma.SortOrderInput | Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   guild?: Prisma.GuildOrderByWithRelationInput
 }
@@ -267,8 +281,9 @@ export type QuotaWhereUniqueInput = Prisma.AtLeast<{
   guildId?: Prisma.IntFilter<"Quota"> | number
   scope?: Prisma.EnumQuotaScopeFilter<"Quota"> | $Enums.QuotaScope
   subject?: Prisma.StringFilter<"Quota"> | string
-  burstMicros?: Prisma.BigIntFilter<"Quota"> | bigint | number
-  microsPerHour?: Prisma.BigIntFilter<"Quota"> | bigint | number
+  refillMicros?: Prisma.BigIntNullableFilter<"Quota"> | bigint | number | null
+  windowMs?: Prisma.BigIntNullableFilter<"Quota"> | bigint | number | null
+  hardCapMicros?: Prisma.BigIntNullableFilter<"Quota"> | bigint | number | null
   updatedAt?: Prisma.DateTimeFilter<"Quota"> | Date | string
   guild?: Prisma.XOR<Prisma.GuildScalarRelationFilter, Prisma.GuildWhereInput>
 }, "id" | "guildId_scope_subject">
@@ -278,8 +293,9 @@ export type QuotaOrderByWithAggregationInput = {
   guildId?: Prisma.SortOrder
   scope?: Prisma.SortOrder
   subject?: Prisma.SortOrder
-  burstMicros?: Prisma.SortOrder
-  microsPerHour?: Prisma.SortOrder
+  refillMicros?: Prisma.SortOrderInput | Prisma.SortOrder
+  windowMs?: Prisma.SortOrderInput | Prisma.SortOrder
+  hardCapMicros?: Prisma.SortOrderInput | Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   _count?: Prisma.QuotaCountOrderByAggregateInput
   _avg?: Prisma.QuotaAvgOrderByAggregateInput
@@ -296,16 +312,18 @@ export type QuotaScalarWhereWithAggregatesInput = {
   guildId?: Prisma.IntWithAggregatesFilter<"Quota"> | number
   scope?: Prisma.EnumQuotaScopeWithAggregatesFilter<"Quota"> | $Enums.QuotaScope
   subject?: Prisma.StringWithAggregatesFilter<"Quota"> | string
-  burstMicros?: Prisma.BigIntWithAggregatesFilter<"Quota"> | bigint | number
-  microsPerHour?: Prisma.BigIntWithAggregatesFilter<"Quota"> | bigint | number
+  refillMicros?: Prisma.BigIntNullableWithAggregatesFilter<"Quota"> | bigint | number | null
+  windowMs?: Prisma.BigIntNullableWithAggregatesFilter<"Quota"> | bigint | number | null
+  hardCapMicros?: Prisma.BigIntNullableWithAggregatesFilter<"Quota"> | bigint | number | null
   updatedAt?: Prisma.DateTimeWithAggregatesFilter<"Quota"> | Date | string
 }
 
 export type QuotaCreateInput = {
   scope: $Enums.QuotaScope
   subject?: string
-  burstMicros: bigint | number
-  microsPerHour: bigint | number
+  refillMicros?: bigint | number | null
+  windowMs?: bigint | number | null
+  hardCapMicros?: bigint | number | null
   updatedAt?: Date | string
   guild: Prisma.GuildCreateNestedOneWithoutQuotasInput
 }
@@ -315,16 +333,18 @@ export type QuotaUncheckedCreateInput = {
   guildId: number
   scope: $Enums.QuotaScope
   subject?: string
-  burstMicros: bigint | number
-  microsPerHour: bigint | number
+  refillMicros?: bigint | number | null
+  windowMs?: bigint | number | null
+  hardCapMicros?: bigint | number | null
   updatedAt?: Date | string
 }
 
 export type QuotaUpdateInput = {
   scope?: Prisma.EnumQuotaScopeFieldUpdateOperationsInput | $Enums.QuotaScope
   subject?: Prisma.StringFieldUpdateOperationsInput | string
-  burstMicros?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
-  microsPerHour?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
+  refillMicros?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  windowMs?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  hardCapMicros?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   guild?: Prisma.GuildUpdateOneRequiredWithoutQuotasNestedInput
 }
@@ -334,8 +354,9 @@ export type QuotaUncheckedUpdateInput = {
   guildId?: Prisma.IntFieldUpdateOperationsInput | number
   scope?: Prisma.EnumQuotaScopeFieldUpdateOperationsInput | $Enums.QuotaScope
   subject?: Prisma.StringFieldUpdateOperationsInput | string
-  burstMicros?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
-  microsPerHour?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
+  refillMicros?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  windowMs?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  hardCapMicros?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
 }
 
@@ -344,16 +365,18 @@ export type QuotaCreateManyInput = {
   guildId: number
   scope: $Enums.QuotaScope
   subject?: string
-  burstMicros: bigint | number
-  microsPerHour: bigint | number
+  refillMicros?: bigint | number | null
+  windowMs?: bigint | number | null
+  hardCapMicros?: bigint | number | null
   updatedAt?: Date | string
 }
 
 export type QuotaUpdateManyMutationInput = {
   scope?: Prisma.EnumQuotaScopeFieldUpdateOperationsInput | $Enums.QuotaScope
   subject?: Prisma.StringFieldUpdateOperationsInput | string
-  burstMicros?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
-  microsPerHour?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
+  refillMicros?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  windowMs?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  hardCapMicros?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
 }
 
@@ -362,8 +385,9 @@ export type QuotaUncheckedUpdateManyInput = {
   guildId?: Prisma.IntFieldUpdateOperationsInput | number
   scope?: Prisma.EnumQuotaScopeFieldUpdateOperationsInput | $Enums.QuotaScope
   subject?: Prisma.StringFieldUpdateOperationsInput | string
-  burstMicros?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
-  microsPerHour?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
+  refillMicros?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  windowMs?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  hardCapMicros?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
 }
 
@@ -388,16 +412,18 @@ export type QuotaCountOrderByAggregateInput = {
   guildId?: Prisma.SortOrder
   scope?: Prisma.SortOrder
   subject?: Prisma.SortOrder
-  burstMicros?: Prisma.SortOrder
-  microsPerHour?: Prisma.SortOrder
+  refillMicros?: Prisma.SortOrder
+  windowMs?: Prisma.SortOrder
+  hardCapMicros?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
 }
 
 export type QuotaAvgOrderByAggregateInput = {
   id?: Prisma.SortOrder
   guildId?: Prisma.SortOrder
-  burstMicros?: Prisma.SortOrder
-  microsPerHour?: Prisma.SortOrder
+  refillMicros?: Prisma.SortOrder
+  windowMs?: Prisma.SortOrder
+  hardCapMicros?: Prisma.SortOrder
 }
 
 export type QuotaMaxOrderByAggregateInput = {
@@ -405,8 +431,9 @@ export type QuotaMaxOrderByAggregateInput = {
   guildId?: Prisma.SortOrder
   scope?: Prisma.SortOrder
   subject?: Prisma.SortOrder
-  burstMicros?: Prisma.SortOrder
-  microsPerHour?: Prisma.SortOrder
+  refillMicros?: Prisma.SortOrder
+  windowMs?: Prisma.SortOrder
+  hardCapMicros?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
 }
 
@@ -415,16 +442,18 @@ export type QuotaMinOrderByAggregateInput = {
   guildId?: Prisma.SortOrder
   scope?: Prisma.SortOrder
   subject?: Prisma.SortOrder
-  burstMicros?: Prisma.SortOrder
-  microsPerHour?: Prisma.SortOrder
+  refillMicros?: Prisma.SortOrder
+  windowMs?: Prisma.SortOrder
+  hardCapMicros?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
 }
 
 export type QuotaSumOrderByAggregateInput = {
   id?: Prisma.SortOrder
   guildId?: Prisma.SortOrder
-  burstMicros?: Prisma.SortOrder
-  microsPerHour?: Prisma.SortOrder
+  refillMicros?: Prisma.SortOrder
+  windowMs?: Prisma.SortOrder
+  hardCapMicros?: Prisma.SortOrder
 }
 
 export type QuotaCreateNestedManyWithoutGuildInput = {
@@ -476,8 +505,9 @@ export type EnumQuotaScopeFieldUpdateOperationsInput = {
 export type QuotaCreateWithoutGuildInput = {
   scope: $Enums.QuotaScope
   subject?: string
-  burstMicros: bigint | number
-  microsPerHour: bigint | number
+  refillMicros?: bigint | number | null
+  windowMs?: bigint | number | null
+  hardCapMicros?: bigint | number | null
   updatedAt?: Date | string
 }
 
@@ -485,8 +515,9 @@ export type QuotaUncheckedCreateWithoutGuildInput = {
   id?: number
   scope: $Enums.QuotaScope
   subject?: string
-  burstMicros: bigint | number
-  microsPerHour: bigint | number
+  refillMicros?: bigint | number | null
+  windowMs?: bigint | number | null
+  hardCapMicros?: bigint | number | null
   updatedAt?: Date | string
 }
 
@@ -524,8 +555,9 @@ export type QuotaScalarWhereInput = {
   guildId?: Prisma.IntFilter<"Quota"> | number
   scope?: Prisma.EnumQuotaScopeFilter<"Quota"> | $Enums.QuotaScope
   subject?: Prisma.StringFilter<"Quota"> | string
-  burstMicros?: Prisma.BigIntFilter<"Quota"> | bigint | number
-  microsPerHour?: Prisma.BigIntFilter<"Quota"> | bigint | number
+  refillMicros?: Prisma.BigIntNullableFilter<"Quota"> | bigint | number | null
+  windowMs?: Prisma.BigIntNullableFilter<"Quota"> | bigint | number | null
+  hardCapMicros?: Prisma.BigIntNullableFilter<"Quota"> | bigint | number | null
   updatedAt?: Prisma.DateTimeFilter<"Quota"> | Date | string
 }
 
@@ -533,16 +565,18 @@ export type QuotaCreateManyGuildInput = {
   id?: number
   scope: $Enums.QuotaScope
   subject?: string
-  burstMicros: bigint | number
-  microsPerHour: bigint | number
+  refillMicros?: bigint | number | null
+  windowMs?: bigint | number | null
+  hardCapMicros?: bigint | number | null
   updatedAt?: Date | string
 }
 
 export type QuotaUpdateWithoutGuildInput = {
   scope?: Prisma.EnumQuotaScopeFieldUpdateOperationsInput | $Enums.QuotaScope
   subject?: Prisma.StringFieldUpdateOperationsInput | string
-  burstMicros?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
-  microsPerHour?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
+  refillMicros?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  windowMs?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  hardCapMicros?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
 }
 
@@ -550,8 +584,9 @@ export type QuotaUncheckedUpdateWithoutGuildInput = {
   id?: Prisma.IntFieldUpdateOperationsInput | number
   scope?: Prisma.EnumQuotaScopeFieldUpdateOperationsInput | $Enums.QuotaScope
   subject?: Prisma.StringFieldUpdateOperationsInput | string
-  burstMicros?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
-  microsPerHour?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
+  refillMicros?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  windowMs?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  hardCapMicros?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
 }
 
@@ -559,8 +594,9 @@ export type QuotaUncheckedUpdateManyWithoutGuildInput = {
   id?: Prisma.IntFieldUpdateOperationsInput | number
   scope?: Prisma.EnumQuotaScopeFieldUpdateOperationsInput | $Enums.QuotaScope
   subject?: Prisma.StringFieldUpdateOperationsInput | string
-  burstMicros?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
-  microsPerHour?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
+  refillMicros?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  windowMs?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  hardCapMicros?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
 }
 
@@ -571,8 +607,9 @@ export type QuotaSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs = 
   guildId?: boolean
   scope?: boolean
   subject?: boolean
-  burstMicros?: boolean
-  microsPerHour?: boolean
+  refillMicros?: boolean
+  windowMs?: boolean
+  hardCapMicros?: boolean
   updatedAt?: boolean
   guild?: boolean | Prisma.GuildDefaultArgs<ExtArgs>
 }, ExtArgs["result"]["quota"]>
@@ -582,8 +619,9 @@ export type QuotaSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Extensi
   guildId?: boolean
   scope?: boolean
   subject?: boolean
-  burstMicros?: boolean
-  microsPerHour?: boolean
+  refillMicros?: boolean
+  windowMs?: boolean
+  hardCapMicros?: boolean
   updatedAt?: boolean
   guild?: boolean | Prisma.GuildDefaultArgs<ExtArgs>
 }, ExtArgs["result"]["quota"]>
@@ -593,8 +631,9 @@ export type QuotaSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Extensi
   guildId?: boolean
   scope?: boolean
   subject?: boolean
-  burstMicros?: boolean
-  microsPerHour?: boolean
+  refillMicros?: boolean
+  windowMs?: boolean
+  hardCapMicros?: boolean
   updatedAt?: boolean
   guild?: boolean | Prisma.GuildDefaultArgs<ExtArgs>
 }, ExtArgs["result"]["quota"]>
@@ -604,12 +643,13 @@ export type QuotaSelectScalar = {
   guildId?: boolean
   scope?: boolean
   subject?: boolean
-  burstMicros?: boolean
-  microsPerHour?: boolean
+  refillMicros?: boolean
+  windowMs?: boolean
+  hardCapMicros?: boolean
   updatedAt?: boolean
 }
 
-export type QuotaOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "guildId" | "scope" | "subject" | "burstMicros" | "microsPerHour" | "updatedAt", ExtArgs["result"]["quota"]>
+export type QuotaOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "guildId" | "scope" | "subject" | "refillMicros" | "windowMs" | "hardCapMicros" | "updatedAt", ExtArgs["result"]["quota"]>
 export type QuotaInclude<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   guild?: boolean | Prisma.GuildDefaultArgs<ExtArgs>
 }
@@ -633,8 +673,12 @@ export type $QuotaPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs 
      * The role's or member's platform id; empty for the guild.
      */
     subject: string
-    burstMicros: bigint
-    microsPerHour: bigint
+    /**
+     * So much drains in each window.
+     */
+    refillMicros: bigint | null
+    windowMs: bigint | null
+    hardCapMicros: bigint | null
     updatedAt: Date
   }, ExtArgs["result"]["quota"]>
   composites: {}
@@ -1064,8 +1108,9 @@ export interface QuotaFieldRefs {
   readonly guildId: Prisma.FieldRef<"Quota", 'Int'>
   readonly scope: Prisma.FieldRef<"Quota", 'QuotaScope'>
   readonly subject: Prisma.FieldRef<"Quota", 'String'>
-  readonly burstMicros: Prisma.FieldRef<"Quota", 'BigInt'>
-  readonly microsPerHour: Prisma.FieldRef<"Quota", 'BigInt'>
+  readonly refillMicros: Prisma.FieldRef<"Quota", 'BigInt'>
+  readonly windowMs: Prisma.FieldRef<"Quota", 'BigInt'>
+  readonly hardCapMicros: Prisma.FieldRef<"Quota", 'BigInt'>
   readonly updatedAt: Prisma.FieldRef<"Quota", 'DateTime'>
 }
     
