@@ -24,6 +24,16 @@ export type WaitEstimate = {
   readonly otherGuildsWaiting: number
 }
 
+/** What is known of a waiting job's future. */
+export type Outlook = {
+  /** 1: next. */
+  readonly position: number
+  /** None while too little is known. */
+  readonly estimate: WaitEstimate | undefined
+  /** Whether any device is there to draw it. */
+  readonly hasDevice: boolean
+}
+
 const recentMs = 30_000
 const historyMs = 240_000
 const leastHistoryMs = 5_000
