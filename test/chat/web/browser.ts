@@ -5,9 +5,9 @@
  */
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { type Browser, type BrowserContextOptions, type Page, chromium } from 'playwright-core'
 import { type App, start } from '../../../src/app.ts'
+import { readConfig } from '../../../src/config.ts'
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
 
@@ -44,9 +44,7 @@ export class Visitor {
   }
 
   static async arrive(): Promise<Visitor> {
-    const modelFolder = fileURLToPath(new URL('../../../models/nano', import.meta.url))
-    const where = { host: '127.0.0.1', port: 0, dataDir: modelFolder }
-    const app = await start({ ...where, modelFolder, logLevel: 'error' })
+    const app = await start(readConfig({ PORT: '0', LOG_LEVEL: 'error' }))
     return new Visitor(app, await chromium.launch({ executablePath, args: flags.split(' ') }))
   }
 
