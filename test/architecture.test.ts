@@ -18,10 +18,12 @@ type Floors = readonly (readonly string[])[]
 
 const houseFloors: Floors = [
   ['src/core/', 'src/engine/', 'src/prompt/', 'src/config.ts'],
+  ['src/log.ts'],
   ['src/store/', 'src/queue/'],
   ['src/jobs/', 'src/scheduler/', 'src/worker/'],
   ['src/chat/'],
   ['commands/'],
+  ['src/ops/'],
   ['src/app.ts'],
   ['src/cli/'],
   ['src/main.ts'],
@@ -56,6 +58,8 @@ const vendors: readonly (readonly [vendor: RegExp, ...rooms: string[]])[] = [
   [/^pg-boss$/, 'src/queue/'],
   [/^bottleneck$/, 'src/jobs/rate-limit.ts'],
   [/^dotenv(?:\/|$)/, 'src/config.ts'],
+  [/^pino$/, 'src/log.ts'],
+  [/^prom-client$/, 'src/ops/metrics.ts'],
 ]
 
 type Import = { readonly from: string; readonly to: string; readonly isType: boolean }
