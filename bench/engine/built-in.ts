@@ -73,6 +73,6 @@ export async function networkCalls() {
     readPrompt,
     evaluateOne: () => transformer.velocity([item]),
     evaluateFour: () => transformer.velocity([item, item, item, item]),
-    decode: () => autoencoder.decode(latents, false),
+    decode: () => autoencoder.decode(latents, 'none'),
   } satisfies Calls
 }

@@ -6,9 +6,9 @@
  */
 import { basename, join } from 'node:path'
 import { Checkpoint } from './checkpoint.ts'
-import { type Guidance, denoise } from './denoise.ts'
+import { Denoising, type Guidance } from './denoise.ts'
 import { decodeImage, pixelsToPlanes, planesToPixels, resize } from './image.ts'
-import { Autoencoder, type Posterior } from './models/autoencoder.ts'
+import { Autoencoder, type Posterior, type Tiles } from './models/autoencoder.ts'
 import {
   type ModelDefaults,
   type ModelFolder,
@@ -16,16 +16,18 @@ import {
   readModelFolder,
 } from './models/config.ts'
 import { Qwen3 } from './models/qwen3.ts'
-import { type Caption, ZImage } from './models/z-image.ts'
+import { type Caption, type Item, ZImage } from './models/z-image.ts'
 import { fitPreviewMap, previewPixels } from './preview.ts'
 import { Generator } from './random.ts'
 import { addNoise, sigmas, startIndex } from './sampler.ts'
 import {
   type CheckedSpec,
+  type ItemStep,
   type PictureSpec,
   type Step,
   checkSize,
   checkSpec,
+  mostTogether,
   redrawnSize,
   seedOf,
 } from './spec.ts'
@@ -33,7 +35,7 @@ import { type Tensor, float32 } from './tensor.ts'
 import { Tokenizer } from './tokenizer.ts'
 import { invalidFile } from './untrusted-file.ts'
 
-export type { PictureSpec, Step } from './spec.ts'
+export type { ItemStep, PictureSpec, Step } from './spec.ts'
 
 /** How a model is opened. */
 export type PipelineOptions = {
@@ -44,6 +46,15 @@ export type PipelineOptions = {
   readonly precision?: 'auto' | 'fp32'
   /** Threads of one run; by default every processor. */
   readonly threads?: number
+}
+
+/** How pictures are drawn. */
+export type DrawOptions = {
+  /**
+   * Draws with as little memory as it can, more slowly: pictures one after another, the autoencoder
+   * in tiles of 512 pixels. Pictures are the same but for the tiles' seams.
+   */
+  readonly isFrugal?: boolean | undefined
 }
 
 /** What callers may want to know of an open model. */
@@ -70,6 +81,14 @@ type Networks = {
   readonly autoencoder: Autoencoder
   readonly tokenizer: Tokenizer
 }
+
+type Signals = { readonly signals?: readonly (AbortSignal | undefined)[] | undefined }
+type EncodeOptions = { readonly isFrugal: boolean; readonly signal: AbortSignal }
+
+type Velocities = readonly (Tensor | undefined)[]
+/** Something that happened, or what the transformer is to be asked before anything more does. */
+type Drawn = { readonly step: Step } | { readonly items: readonly Item[] }
+type Drawing = AsyncGenerator<Drawn, void, Velocities>
 
 /** An open model. Generations may be interleaved; each gives what it would give alone. */
 export class Pipeline {
@@ -132,41 +151,49 @@ export class Pipeline {
    */
   async *generate(
     spec: PictureSpec,
-    options: { readonly signal?: AbortSignal } = {},
+    { signal, isFrugal }: DrawOptions & { readonly signal?: AbortSignal | undefined } = {},
   ): AsyncGenerator<Step> {
-    const cancels = options.signal ? [options.signal] : []
-    const signal = AbortSignal.any([this.#closing.signal, ...cancels])
-    signal.throwIfAborted()
-    const checked = checkSpec(spec, this.#model)
-    const levels = sigmas(checked.evaluations, this.#model.sampler.shift)
-    const from = spec.image ? startIndex(checked.evaluations, checked.strength) : 0
-    const start = await this.#start(spec, checked, levels[from]!, signal)
-    const caption = await this.#caption(checked.prompt, signal)
-    const guidance = await this.#guidance(checked, signal)
-    let latents: readonly Tensor[] = start
-    const denoising = denoise(this.#networks.transformer, {
-      latents,
-      caption,
-      sigmas: levels.slice(from),
-      ...(guidance ? { guidance } : {}),
-      signal,
-    })
-    const evaluations = checked.evaluations - from
-    let index = 0
-    for await (const step of denoising) {
-      ;({ latents } = step)
-      index++
-      const progress = { kind: 'step', index, evaluations, sigma: step.sigma } as const
-      yield checked.preview
-        ? { ...progress, previews: await this.#previews(step.estimates, signal) }
-        : progress
+    for await (const drawn of this.generateTogether([spec], { signals: [signal], isFrugal })) {
+      if ('error' in drawn) throw drawn.error
+      yield drawn.step
     }
-    for (const [k, sample] of latents.entries()) {
-      const { autoencoder } = this.#networks
-      const planes = await autoencoder.decode(sample, isLarge(sample, 64), signal)
-      const [, height = 0, width = 0] = planes.shape
-      const pixels = planesToPixels(planes.data, width, height)
-      yield { kind: 'picture', index: k, seed: seedOf(checked.seed, k), pixels }
+  }
+
+  /**
+   * Draws up to 8 specs side by side, each as it is drawn alone: every round is one step for each of
+   * them, and pictures of equal size with captions of equal padded length share the transformer's
+   * runs. What `generate` would throw for a spec ends that one only, so a signal, of the same place
+   * as its spec, takes it out before the next run. Throws what goes wrong in a run of several.
+   */
+  async *generateTogether(
+    specs: readonly PictureSpec[],
+    { signals = [], isFrugal = false }: DrawOptions & Signals = {},
+  ): AsyncGenerator<ItemStep> {
+    if (specs.length > mostTogether) {
+      throw new Error(`internal: at most ${mostTogether} specs together, got ${specs.length}`)
+    }
+    type Part = { item: number; drawing: Drawing; velocities: Velocities }
+    let parts = specs.map((spec, item): Part => {
+      return { item, drawing: this.#draw(spec, signals[item], isFrugal), velocities: [] }
+    })
+    while (parts.length > 0) {
+      const asked: (Part & { readonly items: readonly Item[] })[] = []
+      for (const part of parts) {
+        const { item, drawing, velocities } = part
+        let drawn = await advance(drawing, velocities)
+        while (drawn && 'step' in drawn) {
+          yield { item, step: drawn.step }
+          drawn = await advance(drawing, velocities)
+        }
+        if (drawn && 'error' in drawn) yield { item, error: drawn.error }
+        else if (drawn) asked.push({ ...part, items: drawn.items })
+      }
+      const items = asked.flatMap((part) => part.items)
+      const velocities = await this.#networks.transformer.velocity(items, { isFrugal })
+      parts = asked.map((part) => ({
+        ...part,
+        velocities: velocities.splice(0, part.items.length),
+      }))
     }
   }
 
@@ -178,12 +205,49 @@ export class Pipeline {
     await Promise.all([transformer.release(), textEncoder.release(), autoencoder.release()])
   }
 
+  /** One spec: its steps and pictures, and between them what to ask the transformer. */
+  async *#draw(spec: PictureSpec, cancel: AbortSignal | undefined, isFrugal: boolean): Drawing {
+    const signal = AbortSignal.any([this.#closing.signal, ...(cancel ? [cancel] : [])])
+    signal.throwIfAborted()
+    const checked = checkSpec(spec, this.#model)
+    const levels = sigmas(checked.evaluations, this.#model.sampler.shift)
+    const from = spec.image ? startIndex(checked.evaluations, checked.strength) : 0
+    const latents = await this.#start(spec, checked, levels[from]!, { isFrugal, signal })
+    const caption = await this.#caption(checked.prompt, signal)
+    const guidance = await this.#guidance(checked, signal)
+    const denoising = await Denoising.begin(this.#networks.transformer, {
+      latents,
+      caption,
+      sigmas: levels.slice(from),
+      ...(guidance ? { guidance } : {}),
+      signal,
+    })
+    const evaluations = checked.evaluations - from
+    for (let index = 1; !denoising.isDone; index++) {
+      const velocities = yield { items: denoising.items() }
+      signal.throwIfAborted()
+      const { sigma, estimates } = denoising.advance(velocities)
+      const progress = { kind: 'step', index, evaluations, sigma } as const
+      const step = checked.preview
+        ? { ...progress, previews: await this.#previews(estimates, signal) }
+        : progress
+      yield { step }
+    }
+    for (const [k, sample] of denoising.latents.entries()) {
+      const { autoencoder } = this.#networks
+      const planes = await autoencoder.decode(sample, tilesFor(sample, 64, isFrugal), signal)
+      const [, height = 0, width = 0] = planes.shape
+      const pixels = planesToPixels(planes.data, width, height)
+      yield { step: { kind: 'picture', index: k, seed: seedOf(checked.seed, k), pixels } }
+    }
+  }
+
   /** Latents of each picture at noise level `sigma`. */
   async #start(
     spec: PictureSpec,
     { seed, count }: CheckedSpec,
     sigma: number,
-    signal: AbortSignal,
+    how: EncodeOptions,
   ): Promise<Tensor[]> {
     const generators = Array.from({ length: count }, (_, k) => new Generator(seedOf(seed, k)))
     if (!spec.image) {
@@ -195,7 +259,7 @@ export class Pipeline {
       const size = shape.reduce((product, side) => product * side)
       return generators.map((generator) => float32(shape, generator.normal(size)))
     }
-    const posterior = await this.#encode(spec, spec.image, signal)
+    const posterior = await this.#encode(spec, spec.image, how)
     const size = posterior.mean.data.length
     return generators.map((generator) => {
       // Careful: the posterior's noise is drawn before the latents' noise.
@@ -205,14 +269,18 @@ export class Pipeline {
   }
 
   /** Reads a starting picture at the size asked for, or else at its own, rounded down to fit. */
-  async #encode(spec: PictureSpec, image: Uint8Array, signal: AbortSignal): Promise<Posterior> {
+  async #encode(
+    spec: PictureSpec,
+    image: Uint8Array,
+    { isFrugal, signal }: EncodeOptions,
+  ): Promise<Posterior> {
     const name = spec.imageName === undefined ? {} : { name: spec.imageName }
     const picture = await decodeImage(image, name)
     const size = { ...redrawnSize(picture, this.#model), ...definedSize(spec) }
     checkSize(size, this.#model)
     const planes = pixelsToPlanes(resize(picture, size.width, size.height))
     const tensor = float32([3, size.height, size.width], planes)
-    return this.#networks.autoencoder.encode(tensor, isLarge(tensor, 1), signal)
+    return this.#networks.autoencoder.encode(tensor, tilesFor(tensor, 1, isFrugal), signal)
   }
 
   async #guidance(checked: CheckedSpec, signal: AbortSignal): Promise<Guidance | undefined> {
@@ -249,7 +317,7 @@ export class Pipeline {
   async #previews(estimates: readonly Tensor[], signal: AbortSignal) {
     const { autoencoder } = this.#networks
     this.#previewMap ??= await fitPreviewMap(this.#model.autoencoder.latent_channels, (latents) =>
-      autoencoder.decode(latents, false, signal),
+      autoencoder.decode(latents, 'none', signal),
     )
     const map = this.#previewMap
     return estimates.map((estimate) => previewPixels(estimate, map))
@@ -261,7 +329,21 @@ function definedSize({ width, height }: PictureSpec): { width?: number; height?:
   return { ...(width === undefined ? {} : { width }), ...(height === undefined ? {} : { height }) }
 }
 
-/** Whether [channels, height, width], each element standing for `pixels`, is drawn in tiles. */
-function isLarge({ shape }: Tensor, pixels: number): boolean {
-  return shape[1]! * shape[2]! * pixels > tiledAbovePixels
+/** How [channels, height, width], each element standing for `pixels`, is cut up. */
+function tilesFor({ shape }: Tensor, pixels: number, isFrugal: boolean): Tiles {
+  if (isFrugal) return 'frugal'
+  return shape[1]! * shape[2]! * pixels > tiledAbovePixels ? 'trained' : 'none'
+}
+
+/** What a drawing does next when it is given `velocities`; nothing if it is done. */
+async function advance(
+  drawing: Drawing,
+  velocities: Velocities,
+): Promise<Drawn | { readonly error: unknown } | undefined> {
+  try {
+    const { done, value } = await drawing.next(velocities)
+    return done ? undefined : value
+  } catch (error) {
+    return { error }
+  }
 }

@@ -57,6 +57,17 @@ export type Step =
       readonly pixels: Pixels
     }
 
+/**
+ * What happened to one of several specs drawn together, `item` being its place among them: a step, or
+ * the error that ended it alone. A spec's last picture, or its error, is the last of it.
+ */
+export type ItemStep =
+  | { readonly item: number; readonly step: Step }
+  | { readonly item: number; readonly error: unknown }
+
+/** Specs that may be drawn together; each holds a caption and latents until it ends. */
+export const mostTogether = 8
+
 /** Sides of a picture come in this many pixels: 8 a latent, 2 latents a token. */
 const sideMultiple = 16
 

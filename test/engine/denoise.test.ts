@@ -3,13 +3,13 @@
  * with every kind of guidance, and image to image, latents step by step and the decoded picture.
  */
 import { after, before, describe, it } from 'node:test'
-import { type Guidance, denoise } from '../../src/engine/denoise.ts'
+import { Denoising, type Guidance } from '../../src/engine/denoise.ts'
 import { pixelsToPlanes } from '../../src/engine/image.ts'
 import { Autoencoder } from '../../src/engine/models/autoencoder.ts'
 import { type TransformerConfig, autoencoderSchema } from '../../src/engine/models/config.ts'
 import { type Caption, ZImage } from '../../src/engine/models/z-image.ts'
 import { addNoise, sigmas, startIndex } from '../../src/engine/sampler.ts'
-import { type Tensor, float32 } from '../../src/engine/tensor.ts'
+import { float32 } from '../../src/engine/tensor.ts'
 import {
   type Reference,
   type ReferenceStat,
@@ -89,26 +89,28 @@ function guidanceOf({ args }: TextCase): { readonly guidance?: Guidance } {
   return { guidance: { negative, scale, normalization, truncation } }
 }
 
-describe('denoise', () => {
+describe('Denoising', () => {
   for (const [name, textCase] of textCases()) {
     it(`draws as the reference in case ${name}`, async () => {
       const { args, per_step_latents: perStep } = textCase
       const levels = sigmas(args.num_inference_steps, args.shift)
-      let latents: Tensor = noise
       let step = 0
 
-      for await (const denoised of denoise(transformer, {
+      const denoising = await Denoising.begin(transformer, {
         latents: [noise],
         caption: positive,
         sigmas: levels,
         ...guidanceOf(textCase),
-      })) {
-        latents = denoised.latents[0]!
-        deviation.stat(`${name} step ${step}`, latents.data, perStep[step]!, 5e-4)
+      })
+      while (!denoising.isDone) {
+        denoising.advance(await transformer.velocity(denoising.items()))
+        const { data } = denoising.latents[0]!
+        deviation.stat(`${name} step ${step}`, data, perStep[step]!, 5e-4)
         step++
       }
+      const latents = denoising.latents[0]!
       deviation.check(`${name} latents`, latents.data, textCase.final_latents.data, 5e-4)
-      const { data } = await autoencoder.decode(latents, false)
+      const { data } = await autoencoder.decode(latents, 'none')
       const image = data.map((value) => Math.min(Math.max(value / 2 + 0.5, 0), 1))
       deviation.stat(`${name} picture`, image, textCase.image_01, 5e-4)
     })
@@ -120,24 +122,25 @@ describe('denoise', () => {
       const values = hashValues('input/pipe/image', 64 * 64 * 3)
       const data = Uint8Array.from(values, (value) => Math.round((value * 0.5 + 0.5) * 255))
       const planes = pixelsToPlanes({ width: 64, height: 64, data })
-      const posterior = await autoencoder.encode(float32([3, 64, 64], planes), false)
+      const posterior = await autoencoder.encode(float32([3, 64, 64], planes), 'none')
       const zeros = new Float32Array(posterior.mean.data.length)
       const clean = autoencoder.sample(posterior, zeros)
       deviation.check('encoded', clean.data, fixture.image_latents_scaled.data, 2e-4)
       const from = startIndex(steps, strength)
       const levels = sigmas(steps, 3).slice(from)
       const start = float32(noise.shape, addNoise(clean.data, noise.data, levels[0]!))
-      let latents: Tensor = start
 
-      for await (const step of denoise(transformer, {
+      const denoising = await Denoising.begin(transformer, {
         latents: [start],
         caption: positive,
         sigmas: levels,
-      })) {
-        latents = step.latents[0]!
+      })
+      while (!denoising.isDone) {
+        denoising.advance(await transformer.velocity(denoising.items()))
       }
 
-      deviation.check(`strength ${strength}`, latents.data, expected.data, 2e-4)
+      const { data: latents } = denoising.latents[0]!
+      deviation.check(`strength ${strength}`, latents, expected.data, 2e-4)
     })
   }
 })

@@ -8,10 +8,19 @@ import { LazySession, type SessionOptions } from '../onnx/session.ts'
 import { type Tensor, float32 } from '../tensor.ts'
 import { decoderGraph, encoderGraph, pixelsPerLatent } from './autoencoder-graph.ts'
 import type { AutoencoderConfig } from './config.ts'
-import { quarterOverlap, runTiled } from './tiling.ts'
+import { type Tiling, quarterOverlap, runTiled } from './tiling.ts'
 
 /** Side of a tile where the config names none. */
 const releasedSampleSize = 1024
+
+/** Side of a tile where memory is short, in pixels; below 1 GB at the released size. */
+const frugalTile = 512
+
+/**
+ * How a picture is cut up: not at all, in tiles of the side that the network was trained on, or in
+ * ones of which each needs little memory.
+ */
+export type Tiles = 'none' | 'trained' | 'frugal'
 
 /** Gaussian over latents, [latent_channels, height, width] each. */
 export type Posterior = { readonly mean: Tensor; readonly deviation: Tensor }
@@ -35,18 +44,18 @@ export class Autoencoder {
   }
 
   /** Moments [2 * latent_channels, h, w] of planes [3, height, width] in [-1, 1]. */
-  async moments(planes: Tensor, isTiled: boolean, signal?: AbortSignal): Promise<Tensor> {
-    const size = this.#config.sample_size ?? releasedSampleSize
-    const tiling = quarterOverlap(size, size / this.pixelsPerLatent)
-    return runWhole(this.#encoder, 'image', planes, isTiled ? tiling : undefined, signal)
+  async moments(planes: Tensor, tiles: Tiles, signal?: AbortSignal): Promise<Tensor> {
+    const side = this.#tileSide(tiles)
+    const tiling = quarterOverlap(side, side / this.pixelsPerLatent)
+    return runWhole(this.#encoder, 'image', planes, tiling, signal)
   }
 
   /**
    * Encodes planes [3, height, width] in [-1, 1], sides multiples of pixelsPerLatent. Looks at
    * `signal` before each tile.
    */
-  async encode(planes: Tensor, isTiled: boolean, signal?: AbortSignal): Promise<Posterior> {
-    const { shape, data } = await this.moments(planes, isTiled, signal)
+  async encode(planes: Tensor, tiles: Tiles, signal?: AbortSignal): Promise<Posterior> {
+    const { shape, data } = await this.moments(planes, tiles, signal)
     const half = data.length / 2
     const latentShape = [shape[0]! / 2, ...shape.slice(1)]
     const deviation = data.slice(half).map((logVariance) => {
@@ -72,20 +81,26 @@ export class Autoencoder {
    * Planes [3, height, width], about [-1, 1], of normalised latents [latent_channels, h, w]. Looks at
    * `signal` before each tile.
    */
-  async decode(latents: Tensor, isTiled: boolean, signal?: AbortSignal): Promise<Tensor> {
+  async decode(latents: Tensor, tiles: Tiles, signal?: AbortSignal): Promise<Tensor> {
     const { scaling_factor: scale, shift_factor: shift } = this.#config
-    const size = this.#config.sample_size ?? releasedSampleSize
     const raw = float32(
       latents.shape,
       latents.data.map((value) => Math.fround(value / scale) + shift),
     )
-    const tiling = quarterOverlap(size / this.pixelsPerLatent, size)
-    return runWhole(this.#decoder, 'latents', raw, isTiled ? tiling : undefined, signal)
+    const side = this.#tileSide(tiles)
+    const tiling = quarterOverlap(side / this.pixelsPerLatent, side)
+    return runWhole(this.#decoder, 'latents', raw, tiling, signal)
   }
 
   /** Gives the memory back. */
   async release(): Promise<void> {
     await Promise.all([this.#encoder.release(), this.#decoder.release()])
+  }
+
+  /** Side of a tile in pixels. */
+  #tileSide(tiles: Tiles): number {
+    const trained = this.#config.sample_size ?? releasedSampleSize
+    return { none: Infinity, trained, frugal: frugalTile }[tiles]
   }
 }
 
@@ -94,7 +109,7 @@ async function runWhole(
   session: LazySession,
   inputName: string,
   x: Tensor,
-  tiling: Parameters<typeof runTiled>[1] | undefined,
+  tiling: Tiling,
   signal: AbortSignal | undefined,
 ): Promise<Tensor> {
   const run = async ({ shape, data }: Tensor): Promise<Tensor> => {
@@ -102,6 +117,6 @@ async function runWhole(
     const y = await session.compute({ [inputName]: float32([1, ...shape], data) })
     return float32(y.shape.slice(1), y.data)
   }
-  const isLarger = tiling !== undefined && x.shape.slice(1).some((side) => side > tiling.tile)
+  const isLarger = x.shape.slice(1).some((side) => side > tiling.tile)
   return isLarger ? runTiled(x, tiling, run) : run(x)
 }

@@ -31,6 +31,8 @@ export type Item = {
   readonly modulation: Tensor
   /** Added after layer N, [imageSeq + captionSeq, dim] each. */
   readonly residuals?: ReadonlyMap<number, Tensor>
+  /** Leaves the item out of the runs that begin after it was aborted. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Tokens come in multiples of this; the rows that fill up are learned and take part. */
@@ -102,24 +104,28 @@ export class ZImage {
   }
 
   /**
-   * Velocity towards the clean image for every item, [in_channels, height, width] each. Looks at
-   * `signal` before each run, of which large items take one each.
+   * Velocity towards the clean image for every item, [in_channels, height, width] each; undefined
+   * for one whose signal was aborted before its run. Large items, or all if `isFrugal`, take a run
+   * each.
    */
-  async velocity(items: readonly Item[], signal?: AbortSignal): Promise<Tensor[]> {
+  async velocity(
+    items: readonly Item[],
+    { isFrugal = false }: { readonly isFrugal?: boolean } = {},
+  ): Promise<(Tensor | undefined)[]> {
     const groups = new Map<string, number[]>()
     for (const [index, item] of items.entries()) {
       const layers = [...(item.residuals?.keys() ?? [])]
       const key = [roundUp(imageTokens(item)), item.caption.tokens.shape[0], ...layers].join()
       groups.set(key, [...(groups.get(key) ?? []), index])
     }
-    const velocities: Tensor[] = []
+    const velocities = items.map((): Tensor | undefined => undefined)
     for (const group of groups.values()) {
       const first = items[group[0]!]!
       const seq = roundUp(imageTokens(first)) + first.caption.tokens.shape[0]!
-      const perRun = Math.max(1, Math.floor(tokensPerRun / seq))
+      const perRun = isFrugal ? 1 : Math.max(1, Math.floor(tokensPerRun / seq))
       for (let from = 0; from < group.length; from += perRun) {
-        signal?.throwIfAborted()
-        const indices = group.slice(from, from + perRun)
+        const indices = group.slice(from, from + perRun).filter((i) => !items[i]!.signal?.aborted)
+        if (indices.length === 0) continue
         const results = await this.#evaluate(indices.map((index) => items[index]!))
         for (const [i, index] of indices.entries()) velocities[index] = results[i]!
       }

@@ -100,10 +100,10 @@ describe('Autoencoder', () => {
     const latents = normalised(input('vae/tile_latent', [4, 14, 21]), config)
     const image = picture('vae/tile_image', [3, 28, 42])
 
-    const decoded = await autoencoder.decode(latents, true)
-    const decodedWhole = await autoencoder.decode(latents, false)
-    const moments = await autoencoder.moments(image, true)
-    const momentsWhole = await autoencoder.moments(image, false)
+    const decoded = await autoencoder.decode(latents, 'trained')
+    const decodedWhole = await autoencoder.decode(latents, 'none')
+    const moments = await autoencoder.moments(image, 'trained')
+    const momentsWhole = await autoencoder.moments(image, 'none')
     await autoencoder.release()
 
     deviation.check('decode', decoded.data, tiled.decoded_tiled.data, tolerance)
@@ -119,8 +119,16 @@ describe('Autoencoder', () => {
     const stop = new AbortController()
     const reason = new Error('enough')
 
-    const decoded = autoencoder.decode(input('vae/tile_latent', [4, 14, 21]), true, stop.signal)
-    const encoded = autoencoder.encode(picture('vae/tile_image', [3, 28, 42]), true, stop.signal)
+    const decoded = autoencoder.decode(
+      input('vae/tile_latent', [4, 14, 21]),
+      'trained',
+      stop.signal,
+    )
+    const encoded = autoencoder.encode(
+      picture('vae/tile_image', [3, 28, 42]),
+      'trained',
+      stop.signal,
+    )
     stop.abort(reason)
 
     await assert.rejects(decoded, reason)

@@ -234,7 +234,7 @@ describe('ZImage', () => {
       const velocities = await network.velocity(await itemsOf(name))
 
       for (const [i, velocity] of velocities.entries()) {
-        deviation.check(`${name} ${i}`, velocity.data, outputs[i]!.data, 2e-4)
+        deviation.check(`${name} ${i}`, velocity!.data, outputs[i]!.data, 2e-4)
       }
     })
   }
@@ -259,15 +259,32 @@ describe('ZImage', () => {
     assert.ok(worst <= 1e-5)
   })
 
-  it('ends with the reason of its signal before the next run', async () => {
+  it('leaves out items whose signal was aborted before their run, and only those', async () => {
     const items = [...(await itemsOf('D_equal_len_batch')), ...(await itemsOf('C_mixed_batch'))]
     const stop = new AbortController()
-    const reason = new Error('enough')
 
-    const velocities = network.velocity(items, stop.signal)
-    stop.abort(reason)
+    const started = network.velocity(items.map((item) => ({ ...item, signal: stop.signal })))
+    stop.abort()
+    const mixed = items.map((item, i) => (i % 2 === 0 ? item : { ...item, signal: stop.signal }))
 
-    await assert.rejects(velocities, reason)
+    assert.ok((await started).includes(undefined))
+    assert.deepEqual(
+      (await network.velocity(mixed)).map((velocity) => velocity !== undefined),
+      items.map((_, i) => i % 2 === 0),
+    )
+  })
+
+  it('gives the same when every item takes a run of its own', async () => {
+    const items = await itemsOf('D_equal_len_batch')
+
+    const [shared, apart] = [
+      await network.velocity(items),
+      await network.velocity(items, { isFrugal: true }),
+    ]
+
+    for (const [i, velocity] of apart.entries()) {
+      deviation.check(`item ${i}`, velocity!.data, shared[i]!.data, 1e-5)
+    }
   })
 
   it('modulates again after a schedule that failed', async () => {
