@@ -82,7 +82,8 @@ type Networks = {
   readonly tokenizer: Tokenizer
 }
 
-type Signals = { readonly signals?: readonly (AbortSignal | undefined)[] | undefined }
+/** What takes each of several specs out, in their order. */
+export type Signals = { readonly signals?: readonly (AbortSignal | undefined)[] | undefined }
 type EncodeOptions = { readonly isFrugal: boolean; readonly signal: AbortSignal }
 
 type Velocities = readonly (Tensor | undefined)[]

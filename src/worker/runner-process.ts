@@ -5,10 +5,16 @@
  * process id.
  */
 import { Worker } from 'node:worker_threads'
-import { Pipeline, type PictureSpec, type Step } from '../engine/pipeline.ts'
+import { type ItemStep, Pipeline } from '../engine/pipeline.ts'
 import { type Answer, type Request, failureOf } from './runner-protocol.ts'
 
-type Generation = { readonly steps: AsyncGenerator<Step>; readonly stop: AbortController }
+/** `stops` holds one for each spec. */
+type Generation = {
+  readonly steps: AsyncGenerator<ItemStep>
+  readonly stops: readonly AbortController[]
+}
+
+type Start = Extract<Request, { type: 'start' }>
 
 let pipeline: Pipeline | undefined
 const generations = new Map<number, Generation>()
@@ -22,8 +28,9 @@ new Worker(new URL('parent-watch.ts', import.meta.url), { workerData: parentPid 
 
 process.on('message', (request: Request) => {
   if (request.type === 'open') void reply(request.id, open(request))
-  else if (request.type === 'start') start(request.id, request.spec)
+  else if (request.type === 'start') start(request)
   else if (request.type === 'next') void reply(request.id, next(request.id))
+  else if (request.type === 'drop') generations.get(request.id)?.stops[request.item]?.abort()
   else end(request.id)
 })
 
@@ -42,9 +49,10 @@ async function open({ id, folder, options }: Extract<Request, { type: 'open' }>)
   return { type: 'ready', id, facts: pipeline.facts }
 }
 
-function start(id: number, spec: PictureSpec): void {
-  const stop = new AbortController()
-  generations.set(id, { steps: generate(spec, stop.signal), stop })
+function start(request: Start): void {
+  const stops = request.specs.map(() => new AbortController())
+  const signals = stops.map(({ signal }) => signal)
+  generations.set(request.id, { steps: generate(request, signals), stops })
 }
 
 async function next(id: number): Promise<Answer> {
@@ -52,7 +60,7 @@ async function next(id: number): Promise<Answer> {
   if (generation === undefined) return { type: 'done', id }
   try {
     const result = await generation.steps.next()
-    if (!result.done) return { type: 'step', id, step: result.value }
+    if (!result.done) return answerOf(id, result.value)
   } catch (error) {
     generations.delete(id)
     throw error
@@ -65,13 +73,21 @@ async function next(id: number): Promise<Answer> {
 function end(id: number): void {
   const generation = generations.get(id)
   generations.delete(id)
-  generation?.stop.abort()
+  for (const stop of generation?.stops ?? []) stop.abort()
   // Whoever returned is gone: a failure on the way out has no one left to hear it but the log.
   generation?.steps.return(undefined).catch((error: unknown) => console.error(error))
 }
 
 /** Does nothing, not even check the spec, before its first step is asked for. */
-async function* generate(spec: PictureSpec, signal: AbortSignal): AsyncGenerator<Step> {
+async function* generate(
+  { specs, options }: Start,
+  signals: readonly AbortSignal[],
+): AsyncGenerator<ItemStep> {
   if (pipeline === undefined) throw new Error('internal: runner asked to draw before open')
-  yield* pipeline.generate(spec, { signal })
+  yield* pipeline.generateTogether(specs, { ...options, signals })
+}
+
+function answerOf(id: number, drawn: ItemStep): Answer {
+  if ('step' in drawn) return { type: 'step', id, ...drawn }
+  return { type: 'error', id, item: drawn.item, error: failureOf(drawn.error) }
 }

@@ -1,10 +1,10 @@
 /**
  * What a worker and its runner say to each other: an async generator's three verbs across a process
- * boundary. Steps are pulled, so a runner draws only what somebody waits for, a cancel takes effect
- * between steps, and several generations can be open at once.
+ * boundary, of one spec or of several drawn together. Steps are pulled, so a runner draws only what
+ * somebody waits for, a cancel takes effect between steps, and several generations can be open at once.
  */
 import { EngineError, type EngineErrorCode, type EngineErrorParams } from '../engine/error.ts'
-import type { ModelFacts, PictureSpec, Step } from '../engine/pipeline.ts'
+import type { DrawOptions, ModelFacts, PictureSpec, Step } from '../engine/pipeline.ts'
 
 /** How a model is opened. */
 export type ModelOptions = {
@@ -14,21 +14,35 @@ export type ModelOptions = {
 
 /**
  * To the runner. `open` comes once and first, then any number of generations, each with its own
- * `id`: `start` opens one without work, `next` asks for one step, `return` ends one early and has no
- * answer of its own.
+ * `id`: `start` opens one without work, `next` asks for one step, `drop` takes one of its specs out,
+ * `return` ends one early; neither of these has an answer of its own.
  */
 export type Request =
   | { readonly type: 'open'; readonly id: number; readonly folder: string; options: ModelOptions }
-  | { readonly type: 'start'; readonly id: number; readonly spec: PictureSpec }
+  | {
+      readonly type: 'start'
+      readonly id: number
+      readonly specs: readonly PictureSpec[]
+      readonly options: DrawOptions
+    }
   | { readonly type: 'next'; readonly id: number }
+  | { readonly type: 'drop'; readonly id: number; readonly item: number }
   | { readonly type: 'return'; readonly id: number }
 
-/** From the runner: exactly one for each `open` and each `next`. */
+/**
+ * From the runner: exactly one for each `open` and each `next`. An `error` with an item ended that one
+ * only, without one the whole generation.
+ */
 export type Answer =
   | { readonly type: 'ready'; readonly id: number; readonly facts: ModelFacts }
-  | { readonly type: 'step'; readonly id: number; readonly step: Step }
+  | { readonly type: 'step'; readonly id: number; readonly item: number; readonly step: Step }
   | { readonly type: 'done'; readonly id: number }
-  | { readonly type: 'error'; readonly id: number; readonly error: Failure }
+  | {
+      readonly type: 'error'
+      readonly id: number
+      readonly item?: number
+      readonly error: Failure
+    }
 
 /** An error without its class, which no message can carry. */
 export type Failure =

@@ -7,7 +7,14 @@
 import { stat } from 'node:fs/promises'
 import { type ErrorCode, UserError, isFault } from '../core/errors.ts'
 import { Turns } from '../core/turns.ts'
-import type { ModelFacts, PictureSpec, Step } from '../engine/pipeline.ts'
+import type {
+  DrawOptions,
+  ItemStep,
+  ModelFacts,
+  PictureSpec,
+  Signals,
+  Step,
+} from '../engine/pipeline.ts'
 import { RunnerChild, tellsOutOfMemory } from './runner-child.ts'
 import type { Answer, Failure, ModelOptions } from './runner-protocol.ts'
 
@@ -79,20 +86,53 @@ export class Runner {
    */
   async *generate(
     spec: PictureSpec,
-    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+    { signal, isFrugal }: DrawOptions & { readonly signal?: AbortSignal | undefined } = {},
   ): AsyncGenerator<Step, void, undefined> {
-    signal?.throwIfAborted()
+    for await (const drawn of this.generateTogether([spec], { signals: [signal], isFrugal })) {
+      if ('error' in drawn) throw drawn.error
+      yield drawn.step
+    }
+  }
+
+  /**
+   * Draws as `Pipeline.generateTogether` does: up to 8 specs, each ended by its last picture or by
+   * an error of its own, which for an aborted signal is the signal's reason. The grace time begins
+   * when nobody is left; as long as somebody is, the child lives. Ends with the last of them.
+   *
+   * @throws {UserError} for all that have not ended: runner-crashed, runner-out-of-memory,
+   *   runner-stopped
+   */
+  async *generateTogether(
+    specs: readonly PictureSpec[],
+    { signals = [], isFrugal }: DrawOptions & Signals = {},
+  ): AsyncGenerator<ItemStep, void, undefined> {
     const id = ++this.#lastId
-    this.#child.tell({ type: 'start', id, spec })
+    const open = new Set(specs.keys())
+    const leftByAll = new AbortController()
+    const leave = (): void => {
+      const leaving = [...open].filter((item) => signals[item]?.aborted)
+      for (const item of leaving) this.#child.tell({ type: 'drop', id, item })
+      if (leaving.length === open.size) leftByAll.abort()
+    }
+    this.#child.tell({ type: 'start', id, specs, options: { isFrugal } })
+    for (const signal of signals) signal?.addEventListener('abort', leave, { once: true })
+    leave()
     try {
       for (;;) {
-        const answer = await this.#next(id, signal)
-        if (answer.type === 'done') return
-        if (answer.type === 'error') throw errorOf(answer.error)
-        if (answer.type === 'ready') throw new Error('internal: next answered by ready')
-        yield answer.step
+        for (const item of open) {
+          if (!signals[item]?.aborted) continue
+          open.delete(item)
+          yield { item, error: signals[item].reason }
+        }
+        if (open.size === 0) return
+        const drawn = await this.#next(id, leftByAll.signal)
+        // Whatever else came of one that was given up meanwhile, its caller asked for this.
+        if (drawn === undefined || !open.has(drawn.item) || signals[drawn.item]?.aborted) continue
+        if (isEnd(drawn, specs[drawn.item]!)) open.delete(drawn.item)
+        yield drawn
       }
     } finally {
+      for (const signal of signals) signal?.removeEventListener('abort', leave)
       // For whoever leaves early; the child knows when there is nothing left to end.
       this.#child.tell({ type: 'return', id })
     }
@@ -103,25 +143,46 @@ export class Runner {
     await this.#child.stop()
   }
 
-  /** One step of generation `id`, once the steps asked for before are done. */
-  async #next(id: number, signal: AbortSignal | undefined): Promise<Answer> {
-    const endTurn = await this.#turns.take(signal)
+  /**
+   * One step of generation `id`, once the steps asked for before are done; nothing if everybody has
+   * left it by then.
+   */
+  async #next(id: number, leftByAll: AbortSignal): Promise<ItemStep | undefined> {
+    try {
+      const answer = await this.#ask(id, leftByAll)
+      if (answer.type === 'step') return { item: answer.item, step: answer.step }
+      if (answer.type !== 'error') throw new Error(`internal: next answered by ${answer.type}`)
+      const error = errorOf(answer.error)
+      if (answer.item === undefined) throw error
+      return { item: answer.item, error }
+    } catch (error) {
+      // A kill, too, is what they asked for.
+      if (leftByAll.aborted) return undefined
+      throw error
+    }
+  }
+
+  async #ask(id: number, leftByAll: AbortSignal): Promise<Answer> {
+    const endTurn = await this.#turns.take(leftByAll)
     let overdue: NodeJS.Timeout | undefined
-    const cancel = (): void => {
-      this.#child.tell({ type: 'return', id })
+    const hurry = (): void => {
       overdue = setTimeout(() => void this.#child.kill(), this.#cancelGraceMs)
     }
-    signal?.addEventListener('abort', cancel, { once: true })
+    leftByAll.addEventListener('abort', hurry, { once: true })
     try {
       return await this.#child.ask({ type: 'next', id })
     } finally {
       clearTimeout(overdue)
-      signal?.removeEventListener('abort', cancel)
+      leftByAll.removeEventListener('abort', hurry)
       endTurn()
-      // Whatever came of a cancelled step, a kill included, its caller asked for this reason.
-      signal?.throwIfAborted()
     }
   }
+}
+
+/** Whether nothing more comes of a spec. */
+function isEnd(drawn: ItemStep, { count = 1 }: PictureSpec): boolean {
+  if ('error' in drawn) return true
+  return drawn.step.kind === 'picture' && drawn.step.index === count - 1
 }
 
 async function isFolder(path: string): Promise<boolean> {
