@@ -61,9 +61,17 @@ async function builtInModel() {
         row('evaluate the transformer, 4 pictures', timings.evaluateFour),
         row('decode', timings.decode),
         row(`picture, all of it, ${evaluations} evaluations`, timings.picture),
+        row('two pictures, one after another', timings.twoInTurn),
+        row('two pictures, together', timings.twoTogether),
         ['first picture, from opening on', digits(first.seconds), digits(first.processorSeconds)],
       ],
     ),
+  )
+  const { twoTogether, twoInTurn } = timings
+  const wall = spread(ratios(seconds(twoTogether), seconds(twoInTurn)))
+  const cpu = digits(median(ratios(processor(twoTogether), processor(twoInTurn))))
+  console.log(
+    `two ${side}x${side} pictures together to one after another: ${wall} in seconds, ${cpu} in processor seconds`,
   )
   return { first, timings, othersShare }
 }

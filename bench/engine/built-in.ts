@@ -29,19 +29,24 @@ export async function openAndClose(): Promise<void> {
   await pipeline.close()
 }
 
-/** Draws pictures one after the other, each of a prompt that was never drawn before. */
+/** Draws pictures, one or several together, each of a prompt that was never drawn before. */
 export async function painter(): Promise<{
-  readonly paint: () => Promise<void>
+  readonly paint: (together?: number) => Promise<void>
   readonly close: () => Promise<void>
 }> {
   const pipeline = await Pipeline.open(folder)
   let seed = 0
-  const paint = async (): Promise<void> => {
-    seed++
-    const spec = { prompt: `${prompt}, ${seed}`, seed, width: side, height: side, evaluations }
+  const paint = async (together = 1): Promise<void> => {
+    const specs = Array.from({ length: together }, () => {
+      seed++
+      return { prompt: `${prompt}, ${seed}`, seed, width: side, height: side, evaluations }
+    })
     let pictures = 0
-    for await (const step of pipeline.generate(spec)) pictures += Number(step.kind === 'picture')
-    if (pictures !== 1) throw new Error(`expected a picture, got ${pictures}`)
+    for await (const drawn of pipeline.generateTogether(specs)) {
+      if ('error' in drawn) throw drawn.error
+      pictures += Number(drawn.step.kind === 'picture')
+    }
+    if (pictures !== together) throw new Error(`expected ${together} pictures, got ${pictures}`)
   }
   return { paint, close: () => pipeline.close() }
 }

@@ -30,7 +30,16 @@ async function builtInTimes(rounds: number) {
   const networks = await networkCalls()
   const { paint, close } = await painter()
   const others = watchOthers()
-  const timings = await inTurn(rounds, { open: openAndClose, ...networks, picture: paint })
+  const timings = await inTurn(rounds, {
+    open: openAndClose,
+    ...networks,
+    picture: () => paint(),
+    twoInTurn: async () => {
+      await paint()
+      await paint()
+    },
+    twoTogether: () => paint(2),
+  })
   const othersShare = others()
   await close()
   return { first, timings, othersShare }
@@ -58,7 +67,10 @@ async function blockTimes(folder: string, seq: number, rounds: number) {
 }
 
 async function builtInMemory(): Promise<MemoryUse> {
-  return memoryOf(async () => (await painter()).paint)
+  return memoryOf(async () => {
+    const { paint } = await painter()
+    return () => paint()
+  })
 }
 
 async function blockMemory(folder: string, dtype: BlockDType, seq: number): Promise<MemoryUse> {
