@@ -8,7 +8,7 @@
 /** A command's name and action (`queue cancel`), and the options that a button gives. */
 export type Action = {
   readonly command: string
-  /** `job` (10 characters), `report` or `page` (digits), and `picture`, counted from 1. */
+  /** `job` (10 characters), `report` or `page` (digits, 12 at most), and `picture`, counted from 1. */
   readonly options: Readonly<Record<string, string | number>>
 }
 
@@ -49,7 +49,7 @@ export function parseAction(text: string): Action | undefined {
   if (!isVerb(verb)) return undefined
   const { command, subject } = verbs[verb]
   const isNumber = subject !== 'job' && subject !== 'confirm'
-  if (isNumber && !/^\d{1,9}$/.test(value)) return undefined
+  if (isNumber && !/^\d{1,12}$/.test(value)) return undefined
   return {
     command,
     options: {
@@ -57,6 +57,16 @@ export function parseAction(text: string): Action | undefined {
       ...(picture !== undefined && { picture: Number(picture) }),
     },
   }
+}
+
+/** What a button for this command and these options says; none if no button can say it. */
+export function actionFor({ command, options }: Action): string | undefined {
+  const found = Object.entries(verbs).find(([, verb]) => verb.command === command)
+  const [verb, of] = found ?? []
+  const subject = of === undefined ? undefined : options[of.subject]
+  if (verb === undefined || !isVerb(verb) || subject === undefined) return undefined
+  const { picture } = options
+  return printAction(verb, subject, typeof picture === 'number' ? picture : undefined)
 }
 
 function isVerb(name: string): name is ActionVerb {

@@ -75,6 +75,13 @@ const factsOfCode = {
   'quota-too-small': ['whose', 'most', 'got'], // in seconds of device time
   'job-unknown': ['job'],
   'setting-invalid': ['setting', 'least', 'most', 'got'],
+  // What is said to the bot; options and commands in words of the locale.
+  'saying-unknown': ['command', 'nearest'], // nearest: a command, or none
+  'action-unknown': ['command', 'action', 'actions'],
+  'button-unknown': [],
+  'value-missing': ['option', 'command'],
+  'value-invalid': ['option', 'expected', 'least', 'most', 'choices', 'got'], // expected: an option's kind
+  'words-unexpected': ['command', 'words'],
 } as const satisfies Record<string, readonly string[]>
 
 /** Every expected failure that people can meet. */

@@ -4,7 +4,7 @@
  * and with whoever hands them back to it.
  */
 import { type Guild, readSettings, type GuildSettings } from '../core/guild.ts'
-import type { Guild as GuildRow, Platform } from './generated/client.ts'
+import type { Guild as GuildRow, Member as MemberRow, Platform } from './generated/client.ts'
 import type { Database, Transaction } from './prisma.ts'
 
 /** A guild and the number of its row. */
@@ -17,6 +17,22 @@ export type StoredMember = {
   readonly id: string
   /** The platform's roles. */
   readonly roleIds: readonly string[]
+  /** The locale that the member has chosen; without it the platform's word holds, then the guild's. */
+  readonly locale: string | undefined
+  /** A moderator by our own word, whatever the platform says. */
+  readonly isModerator: boolean
+  /** Others may edit the pictures that this member uploaded. */
+  readonly isEditConsented: boolean
+  /** What the member's jobs begin with, as it was saved. */
+  readonly defaults: Readonly<Record<string, unknown>>
+}
+
+/** What is kept about a member because they, or for `isModerator` a moderator, said so. */
+export type MemberSettings = {
+  readonly locale?: string | undefined
+  readonly isModerator?: boolean
+  readonly isEditConsented?: boolean
+  readonly defaults?: Readonly<Record<string, string | number | boolean>>
 }
 
 /** A member who may not draw, until then if there is an end. */
@@ -39,35 +55,95 @@ export function guildId(platform: Platform, platformId: string): string {
 /** The guild that a platform calls so; made with the defaults when it is new. */
 export async function ensureGuild(
   database: Database,
-  guild: { readonly platform: Platform; readonly platformId: string; readonly locale?: string },
+  guild: {
+    readonly platform: Platform
+    readonly platformId: string
+    /** Of a guild that is new. */
+    readonly locale?: string
+    readonly name?: string
+  },
 ): Promise<StoredGuild> {
-  const { platform, platformId, locale } = guild
+  const { platform, platformId, locale, name } = guild
   const where = { platform_platformId: { platform, platformId } }
   const known = await database.guild.findUnique({ where })
-  if (known) return readGuild(known)
-  await database.guild.createMany({
-    data: [{ platform, platformId, ...(locale !== undefined && { locale }) }],
-    skipDuplicates: true, // Two messages at once may both be the first.
-  })
-  return readGuild(await database.guild.findUniqueOrThrow({ where }))
+  if (!known) {
+    await database.guild.createMany({
+      data: [{ platform, platformId, ...(locale !== undefined && { locale }) }],
+      skipDuplicates: true, // Two messages at once may both be the first.
+    })
+  }
+  const isRenamed = name !== undefined && name !== known?.name
+  // Where somebody speaks to the bot, the bot is in again.
+  if (known && !isRenamed && known.removedAt === null) return readGuild(known)
+  const data = { ...(isRenamed && { name }), removedAt: null }
+  return readGuild(await database.guild.update({ where, data }))
 }
+
+/** How exactly it is known when a member was last seen. */
+const seenWithinMs = 3_600_000
 
 /** The member that a platform calls so, with the roles that it says they have now. */
 export async function ensureMember(
   database: Database,
   guild: StoredGuild,
-  member: { readonly id: string; readonly roleIds: readonly string[] },
+  member: {
+    readonly id: string
+    readonly roleIds: readonly string[]
+    readonly name?: string
+    /** Of their being seen now. */
+    readonly nowMs?: number
+  },
 ): Promise<StoredMember> {
-  const { id, roleIds } = member
+  const { id, roleIds, name, nowMs } = member
   const where = { guildId_platformId: { guildId: guild.row, platformId: id } }
   const known = await database.member.findUnique({ where })
-  if (known && known.roleIds.join() === roleIds.join()) return { row: known.id, id, roleIds }
-  await database.member.createMany({
-    data: [{ guildId: guild.row, platformId: id }],
-    skipDuplicates: true,
+  const isSame =
+    known?.roleIds.join() === roleIds.join() && (name === undefined || name === known.name)
+  const seenMs = known?.seenAt?.getTime() ?? -Infinity
+  if (known && isSame && (nowMs === undefined || nowMs - seenMs < seenWithinMs)) {
+    return readMember(known)
+  }
+  if (!known) {
+    await database.member.createMany({
+      data: [{ guildId: guild.row, platformId: id }],
+      skipDuplicates: true,
+    })
+  }
+  const data = {
+    roleIds: [...roleIds],
+    ...(name !== undefined && { name }),
+    ...(nowMs !== undefined && { seenAt: new Date(nowMs) }),
+  }
+  return readMember(await database.member.update({ where, data }))
+}
+
+/** The member that a platform calls so, if they have ever spoken here. */
+export async function findMember(
+  database: Database | Transaction,
+  guild: StoredGuild,
+  platformId: string,
+): Promise<StoredMember | undefined> {
+  const where = { guildId_platformId: { guildId: guild.row, platformId } }
+  const row = await database.member.findUnique({ where })
+  return row ? readMember(row) : undefined
+}
+
+/** Stores what was said of a member's settings; what is absent stays. */
+export async function saveMember(
+  database: Database | Transaction,
+  member: StoredMember,
+  settings: MemberSettings,
+): Promise<void> {
+  const { locale, isModerator, isEditConsented, defaults } = settings
+  await database.member.update({
+    where: { id: member.row },
+    data: {
+      ...('locale' in settings && { locale: locale ?? null }),
+      ...(isModerator !== undefined && { roleBits: isModerator ? moderatorBit : 0 }),
+      ...(isEditConsented !== undefined && { isEditConsented }),
+      ...(defaults !== undefined && { defaults: { ...defaults } }),
+    },
   })
-  const { id: row } = await database.member.update({ where, data: { roleIds: [...roleIds] } })
-  return { row, id, roleIds }
 }
 
 /** Stores all settings of a guild. */
@@ -127,6 +203,21 @@ export async function audit(
       createdAt: new Date(nowMs),
     },
   })
+}
+
+/** The bit of `roleBits` that makes a moderator; there is no other yet. */
+const moderatorBit = 1
+
+function readMember(row: MemberRow): StoredMember {
+  return {
+    row: row.id,
+    id: row.platformId,
+    roleIds: row.roleIds,
+    locale: row.locale ?? undefined,
+    isModerator: (row.roleBits & moderatorBit) !== 0,
+    isEditConsented: row.isEditConsented,
+    defaults: { ...objectOf(row.defaults) },
+  }
 }
 
 function readGuild(row: GuildRow): StoredGuild {

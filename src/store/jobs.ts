@@ -13,7 +13,7 @@ import type { Lane } from '../core/queued-job.ts'
 import { charged, refunded, settled, type Usage } from '../core/quota.ts'
 import { Prisma } from './generated/client.ts'
 import { guildId, type StoredGuild, type StoredMember } from './guilds.ts'
-import { type Accounts, accountsOf, saveUsage } from './quota.ts'
+import { type Accounts, accountsOf, type Payers, saveUsage } from './quota.ts'
 import type { Database, Transaction } from './prisma.ts'
 
 /** Where an answer goes: whatever its platform needs to find the place again. */
@@ -39,7 +39,7 @@ export type StoredJob = Omit<Job, 'losses'> & {
 export type NewJob = {
   readonly id: string
   readonly guild: StoredGuild
-  readonly member: StoredMember
+  readonly member: Payers['member']
   readonly invocationId: string
   readonly spec: JobSpec
   readonly lane: Lane

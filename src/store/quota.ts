@@ -19,7 +19,10 @@ export type Accounts = {
 }
 
 /** Who pays for a job; the guild by its row. */
-export type Payers = { readonly guild: Pick<StoredGuild, 'row'>; readonly member: StoredMember }
+export type Payers = {
+  readonly guild: Pick<StoredGuild, 'row'>
+  readonly member: Pick<StoredMember, 'row' | 'id' | 'roleIds'>
+}
 
 /** Whose quota: a role's or a member's by the platform's id, or what every member has. */
 export type QuotaSubject =
