@@ -74,6 +74,7 @@ const factsOfCode = {
   'quota-used-up': ['whose', 'waitMs', 'wait', 'unit'], // whose: member | guild
   'quota-too-small': ['whose', 'most', 'got'], // in seconds of device time
   'job-unknown': ['job'],
+  'device-lost': [], // with the job, as often as it may be
   'setting-invalid': ['setting', 'least', 'most', 'got'],
   // What is said to the bot; options and commands in words of the locale.
   'saying-unknown': ['command', 'nearest'], // nearest: a command, or none

@@ -16,6 +16,8 @@ export type FairQueueLimits = {
   readonly guildInFlight?: number
   /** A member never has more jobs in flight than this. */
   readonly memberInFlight?: number
+  /** The same for members of guilds in which it is another number. */
+  readonly memberInFlightOf?: ReadonlyMap<string, number>
 }
 
 /** A weight other than 1, of a member or (without one) of a guild. */
@@ -75,8 +77,8 @@ export class FlowTree {
 
   /** The same in every lane: jobs in flight count for the caps in all of them. */
   refreshLanes({ flow, job }: WaitingJob): void {
-    const { guildInFlight, memberInFlight } = this.limits
-    if (guildInFlight === undefined && memberInFlight === undefined) {
+    const { guildInFlight, memberInFlight, memberInFlightOf } = this.limits
+    if ((guildInFlight ?? memberInFlight ?? memberInFlightOf) === undefined) {
       this.refresh(flow)
       return
     }
@@ -103,10 +105,11 @@ export class FlowTree {
 
   /** How a flow stands with its server, judged from its jobs, its own flows and the caps. */
   standingOf(flow: Flow): Standing {
-    const { guildInFlight = Infinity, memberInFlight = Infinity } = this.limits
+    const { guildInFlight = Infinity, memberInFlight = Infinity, memberInFlightOf } = this.limits
     if (flow.queuedJobs === 0) return flow.inFlight === 0 ? 'idle' : 'held'
     if (flow.inner === undefined) {
-      return flow.account.inFlight < memberInFlight ? 'waiting' : 'held'
+      const most = memberInFlightOf?.get(flow.parent!.id) ?? memberInFlight
+      return flow.account.inFlight < most ? 'waiting' : 'held'
     }
     if (flow.inner.waiting.size === 0) return 'held'
     const isLane = flow.parent === undefined

@@ -9,6 +9,7 @@ import { UserError } from '../core/errors.ts'
 import { checkOpen, checkQueue, specLimits } from '../core/guild.ts'
 import { jobIdBytes, jobIdOf } from '../core/job-id.ts'
 import { checkSpecLimits, type JobSpec } from '../core/job-spec.ts'
+import { workOf } from '../core/job-work.ts'
 import { checkMay, rankOf } from '../core/permission.ts'
 import { mostMicros } from '../core/queued-job.ts'
 import { decide } from '../core/quota.ts'
@@ -106,26 +107,9 @@ export async function submit(admission: Admission, asked: Asked, spec: JobSpec):
   )
 }
 
-/**
- * What a spec costs on the reference device, in whole microseconds, as far as can be known before
- * anything is read: a caption has about one token for every four letters, and pictures of one job
- * are priced as if each were drawn alone.
- */
+/** What a spec costs on the reference device, in whole microseconds. */
 export function priceMicros(spec: JobSpec): number {
-  const { width, height, count, prompt, image, strength = 1, guidance } = spec
-  const steps = Math.ceil(spec.evaluations * (image === undefined ? 1 : strength))
-  const micros = shapeMicros({
-    width,
-    height,
-    // Guidance draws every step twice, once away from the negative prompt.
-    evaluations: guidance > 0 ? 2 * steps : steps,
-    pictures: count,
-    batch: 1,
-    captionTokens: Math.ceil(Buffer.byteLength(prompt) / 4),
-    referencePixels: [],
-    isPromptCached: false,
-  })
-  return Math.min(Math.max(1, Math.ceil(micros)), mostMicros)
+  return Math.min(Math.max(1, Math.ceil(shapeMicros(workOf(spec)))), mostMicros)
 }
 
 async function checkMember(

@@ -111,6 +111,15 @@ export async function liveDispatches(sql: Sql): Promise<LiveDispatch[]> {
   })
 }
 
+/** Jobs whose dispatch was lost with every retry, which the leader has not failed yet. */
+export async function lostJobs(sql: Sql, lostQueue: string): Promise<string[]> {
+  const { rows } = await sql.executeSql(
+    `SELECT data ->> 'jobId' AS job FROM pgboss.job WHERE name = $1 AND state <= 'active'`,
+    [lostQueue],
+  )
+  return rows.map((row) => z.object({ job: z.string() }).parse(row).job)
+}
+
 const claimRow = z.object({ name: z.string(), id: z.string(), retryCount: z.number() })
 
 /** Every lease that anybody holds. */

@@ -31,6 +31,8 @@ const schema = z.discriminatedUnion('type', [
   /** `code`: an error code of the house, for which the locales have a sentence. */
   z.object({ type: z.literal('failed'), jobId, code: jobId }).readonly(),
   z.object({ type: z.literal('cancelled'), jobId }).readonly(),
+  /** Weight or settings of a guild have changed; `guild` is the number of its row. */
+  z.object({ type: z.literal('guild'), guild: z.string().regex(/^\d{1,10}$/) }).readonly(),
   z.object({ type: z.literal('device'), device, state: z.enum(['up', 'down']) }).readonly(),
 ])
 

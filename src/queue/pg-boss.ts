@@ -15,6 +15,7 @@ import {
   handBack,
   type LiveDispatch,
   liveDispatches,
+  lostJobs,
   withdrawDispatch,
 } from './dispatch-rows.ts'
 import { type Dispatch, dispatchData, Lease, type Outcome } from './lease.ts'
@@ -269,6 +270,11 @@ export class Queue {
   /** Dispatches that have not ended, oldest first: where a new leader begins. */
   async live(): Promise<LiveDispatch[]> {
     return liveDispatches(this.sql)
+  }
+
+  /** Jobs that `takeLost` is about to give: neither live nor to be dispatched again. */
+  async lost(): Promise<string[]> {
+    return lostJobs(this.sql, lostQueue)
   }
 
   /** Drains: takers get nothing any more, leases are given back, connections are closed. */

@@ -5,7 +5,7 @@
  */
 import type { FlowTags, ServerTags } from '../core/fair-server.ts'
 import type { Prisma } from './generated/client.ts'
-import { type Database, inTransaction } from './prisma.ts'
+import { type Database, inTransaction, type Transaction } from './prisma.ts'
 
 /** The tags of both roots of the fair queue. */
 export type SavedTags = { readonly open: ServerTags; readonly strict: ServerTags }
@@ -16,17 +16,35 @@ const roots = ['open', 'strict'] as const
 /** Postgres takes at most 65,535 parameters in a statement. */
 const rowsAtOnce = 5_000
 
-/** Keeps these tags in place of all that were kept before. */
-export async function saveTags(database: Database, tags: SavedTags): Promise<void> {
-  const rows = roots.flatMap((root) =>
-    rowsOf(root, tags[root], { start: 0, floor: 0, sequence: 0 }),
+/**
+ * Keeps these tags in place of all that were kept before. With `before`, the tags that were kept
+ * last, only what has changed since is written.
+ */
+export async function saveTags(
+  database: Database,
+  tags: SavedTags,
+  before?: SavedTags,
+): Promise<void> {
+  const changed = roots.flatMap((root) => [
+    ...changedRows(root, rootFlow(tags[root]), before && rootFlow(before[root])),
+  ])
+  const gone = roots.flatMap((root) =>
+    before ? [...gonePaths(root, rootFlow(tags[root]), rootFlow(before[root]))] : [],
   )
   await inTransaction(database, async (transaction) => {
-    await transaction.flow.deleteMany()
-    for (let first = 0; first < rows.length; first += rowsAtOnce) {
-      await transaction.flow.createMany({ data: rows.slice(first, first + rowsAtOnce) })
+    if (before === undefined) await transaction.flow.deleteMany()
+    else await forget(transaction, [...gone, ...changed.map(({ path }) => path)])
+    for (let first = 0; first < changed.length; first += rowsAtOnce) {
+      await transaction.flow.createMany({ data: changed.slice(first, first + rowsAtOnce) })
     }
   })
+}
+
+async function forget(transaction: Transaction, paths: readonly string[]): Promise<void> {
+  for (let first = 0; first < paths.length; first += rowsAtOnce) {
+    const some = paths.slice(first, first + rowsAtOnce)
+    await transaction.flow.deleteMany({ where: { path: { in: some } } })
+  }
 }
 
 /** The tags that were kept last; none when there never were any. */
@@ -57,26 +75,56 @@ export async function loadTags(database: Database): Promise<SavedTags | undefine
   return open && strict && { open, strict }
 }
 
-function rowsOf(
-  path: string,
-  server: ServerTags | undefined,
-  { start, floor, sequence }: Omit<FlowTags, 'id' | 'flows'>,
-): Row[] {
-  const own: Row = {
+/** A root, as if it were a flow. */
+function rootFlow(flows: ServerTags): FlowTags {
+  return { id: '', start: 0, floor: 0, sequence: 0, flows }
+}
+
+/** Rows of the flows that are not as they were, a flow and all that is in it. */
+function* changedRows(path: string, now: FlowTags, before: FlowTags | undefined): Generator<Row> {
+  if (before === undefined || !isSame(now, before)) yield rowOf(path, now)
+  const known = new Map(before?.flows?.flows.map((flow) => [flow.id, flow]))
+  for (const flow of now.flows?.flows ?? []) {
+    yield* changedRows(pathOf(path, flow), flow, known.get(flow.id))
+  }
+}
+
+/** Paths of the flows that are no more. */
+function* gonePaths(path: string, now: FlowTags | undefined, before: FlowTags): Generator<string> {
+  if (now === undefined) yield path
+  const left = new Map(now?.flows?.flows.map((flow) => [flow.id, flow]))
+  for (const flow of before.flows?.flows ?? []) {
+    yield* gonePaths(pathOf(path, flow), left.get(flow.id), flow)
+  }
+}
+
+function isSame(one: FlowTags, other: FlowTags): boolean {
+  return (
+    one.start === other.start &&
+    one.floor === other.floor &&
+    one.sequence === other.sequence &&
+    one.flows?.virtualTime === other.flows?.virtualTime &&
+    one.flows?.rebased === other.flows?.rebased &&
+    one.flows?.sequence === other.flows?.sequence
+  )
+}
+
+function rowOf(path: string, { start, floor, sequence, flows }: FlowTags): Row {
+  return {
     path,
     start: BigInt(start),
     floor: BigInt(floor),
     sequence: BigInt(sequence),
-    ...(server && {
-      virtualTime: BigInt(server.virtualTime),
-      rebased: BigInt(server.rebased),
-      serverSequence: BigInt(server.sequence),
+    ...(flows && {
+      virtualTime: BigInt(flows.virtualTime),
+      rebased: BigInt(flows.rebased),
+      serverSequence: BigInt(flows.sequence),
     }),
   }
-  const inner = (server?.flows ?? []).flatMap((flow) =>
-    rowsOf(`${path}/${encodeURIComponent(flow.id)}`, flow.flows, flow),
-  )
-  return [own, ...inner]
+}
+
+function pathOf(parent: string, { id }: FlowTags): string {
+  return `${parent}/${encodeURIComponent(id)}`
 }
 
 function parentOf(path: string): string {

@@ -79,8 +79,14 @@ export async function ensureGuild(
   return readGuild(await database.guild.update({ where, data }))
 }
 
-/** How exactly it is known when a member was last seen. */
-const seenWithinMs = 3_600_000
+/** The guilds of these rows; without those gone. */
+export async function findGuilds(
+  database: Database | Transaction,
+  rows: readonly number[],
+): Promise<StoredGuild[]> {
+  const found = await database.guild.findMany({ where: { id: { in: [...rows] } } })
+  return found.map(readGuild)
+}
 
 /** The member that a platform calls so, with the roles that it says they have now. */
 export async function ensureMember(
