@@ -79,6 +79,9 @@ export async function ensureGuild(
   return readGuild(await database.guild.update({ where, data }))
 }
 
+/** How exactly it is known when a member was last seen. */
+const seenWithinMs = 3_600_000
+
 /** The guilds of these rows; without those gone. */
 export async function findGuilds(
   database: Database | Transaction,
