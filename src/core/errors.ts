@@ -24,6 +24,7 @@ const factsOfCode = {
   busy: ['waiting'],
   'port-taken': ['host', 'port'],
   'listen-failed': ['host', 'port', 'reason'],
+  'health-listen-failed': ['host', 'port', 'reason'],
   // The database.
   'data-folder-closed': ['folder', 'closed'], // closed: the folder that user nobody cannot enter
   'data-folder-in-use': ['folder'],
