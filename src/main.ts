@@ -7,6 +7,7 @@ import { start } from './app.ts'
 import { errorSentence, localeFor, words } from './chat/i18n.ts'
 import { readImagineArguments } from './cli/arguments.ts'
 import { imagine } from './cli/imagine.ts'
+import { runBackup, runRestore } from './cli/operate.ts'
 import { ConfigError, languageTag, readConfig, readEnvironment } from './config.ts'
 import { type ErrorCode, UserError } from './core/errors.ts'
 import { nearest } from './core/nearest.ts'
@@ -41,6 +42,8 @@ type Command = (args: readonly string[], signal: AbortSignal) => Promise<void>
 const commands: Readonly<Record<string, Command>> = {
   start: serve,
   imagine: (args, signal) => imagine(readImagineArguments(args), { environment, say, signal }),
+  backup: (args, signal) => runBackup(args, { environment, say, signal }),
+  restore: (args, signal) => runRestore(args, { environment, say, signal }),
 }
 
 /** Serves until a signal comes, which is how serving ends well, even before it has begun. */
@@ -76,6 +79,7 @@ async function run([name, ...args]: readonly string[]): Promise<void> {
 
 const mistakesInCommand: ReadonlySet<ErrorCode> = new Set([
   'command-unknown',
+  'usage-wrong',
   'argument-unexpected',
   'option-unknown',
   'option-invalid',

@@ -39,7 +39,17 @@ const factsOfCode = {
   'migration-failed': ['migration', 'reason'],
   'blobs-unreachable': ['place', 'reason'], // reason: a status of HTTP, or the system's code
   'blobs-invalid': ['place'],
+  // Backups.
+  'backup-nothing': [],
+  'backup-unwritable': ['file', 'reason'],
+  'backup-unreadable': ['file', 'reason'],
+  'backup-broken': ['file', 'reason'], // reason: truncated | format | manifest | content
+  'backup-newer': ['file', 'migration'],
+  'restore-not-empty': [],
+  'restore-in-use': ['sessions'],
+  'restore-other-version': [],
   // The command line.
+  'usage-wrong': ['usage'],
   'command-unknown': ['command', 'nearest'], // nearest: a command, or none
   'argument-unexpected': ['argument'],
   'option-unknown': ['option', 'nearest'], // nearest: an option, or none

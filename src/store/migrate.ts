@@ -28,11 +28,20 @@ const lock = 72_707_369
 const lockLimitMs = 120_000
 const connectLimitMs = 10_000
 
+/** Names of our migrations, in their order. */
+export async function migrationNames(folder: string = migrationsFolder): Promise<string[]> {
+  return (await readMigrations(folder)).map(({ name }) => name)
+}
+
 /**
- * Applies what is missing and gives back its names.
+ * Applies what is missing, up to `last` if one is given, and gives back its names.
  * @throws {UserError} migration-edited, migration-failed, database-newer, database-unreachable
  */
-export async function migrate(url: string, folder: string = migrationsFolder): Promise<string[]> {
+export async function migrate(
+  url: string,
+  folder: string = migrationsFolder,
+  last?: string,
+): Promise<string[]> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: connectLimitMs })
   client.on('error', () => {}) // The query under way is rejected too.
   try {
@@ -45,7 +54,9 @@ export async function migrate(url: string, folder: string = migrationsFolder): P
     await client.query(`SET lock_timeout = ${lockLimitMs}`)
     await client.query('SELECT pg_advisory_lock($1)', [lock])
     await client.query(tableOfMigrations)
-    const missing = pending(await readMigrations(folder), await readRows(client))
+    const missing = pending(await readMigrations(folder), await readRows(client)).filter(
+      ({ name }) => last === undefined || name <= last,
+    )
     for (const migration of missing) await apply(client, migration)
     return missing.map(({ name }) => name)
   } finally {

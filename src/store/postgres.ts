@@ -174,6 +174,25 @@ export class EmbeddedPostgres {
 }
 
 /**
+ * Where the server answers that some process runs on a data folder now; undefined if none does. For
+ * whoever wants to read along, and neither keeps it alive nor stops it.
+ */
+export async function findEmbedded(dataFolder: string): Promise<string | undefined> {
+  const folder = join(resolve(dataFolder), 'postgres')
+  const running = await findServer(folder)
+  if (running?.isReady !== true) return undefined
+  return urlOf(running.address, await readPassword(folder))
+}
+
+/** Whether a data folder holds a database, running or not. */
+export async function hasEmbedded(dataFolder: string): Promise<boolean> {
+  return stat(clusterFolder(join(resolve(dataFolder), 'postgres'))).then(
+    () => true,
+    () => false,
+  )
+}
+
+/**
  * Finds the server or starts it, and takes its lock. Two who start at once meet here: one server
  * comes up, one of them gets the lock.
  */

@@ -63,10 +63,18 @@ export function checkedKey(key: string): string {
   return key
 }
 
-/** Gives back bytes that are what their key says. */
+/** A blob that is not what was stored. */
+export class DamagedBlob extends Error {
+  constructor(key: string) {
+    super(`the blob ${key} is damaged`)
+    this.name = 'DamagedBlob'
+  }
+}
+
+/** Gives back bytes that are what their key says. @throws DamagedBlob */
 export function checkedBytes(key: string, bytes: Uint8Array): Uint8Array {
   if (keyOf(bytes, contentTypeOf(key)) === key) return bytes
-  throw new Error(`the blob ${key} is damaged`)
+  throw new DamagedBlob(key)
 }
 
 /**

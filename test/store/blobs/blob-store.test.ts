@@ -8,7 +8,6 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http'
-import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,32 +18,14 @@ import { type BlobStore, contentTypeOf, sweep } from '../../../src/store/blobs/b
 import { FolderBlobs } from '../../../src/store/blobs/folder.ts'
 import { openBlobs } from '../../../src/store/blobs/open.ts'
 import { S3Blobs } from '../../../src/store/blobs/s3.ts'
+import { startBucket } from './bucket.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'zimagine-blobs-'))
 after(() => rmSync(root, { recursive: true, force: true }))
 
-type S3Server = { run: () => Promise<AddressInfo>; close: () => Promise<void> }
-// The package has no types.
-const S3rver = createRequire(import.meta.url)('@20minutes/s3rver') as new (options: {
-  port: number
-  address: string
-  silent: boolean
-  directory: string
-  configureBuckets: { name: string }[]
-}) => S3Server
+const { location, close } = await startBucket(join(root, 's3'))
+after(close)
 
-const s3 = new S3rver({
-  port: 0,
-  address: '127.0.0.1',
-  silent: true,
-  directory: join(root, 's3'),
-  configureBuckets: [{ name: 'pictures' }],
-})
-const { port } = await s3.run()
-after(() => s3.close())
-
-const credentials = { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' }
-const location = { endpoint: `http://127.0.0.1:${port}`, region: 'us-east-1', bucket: 'pictures' }
 const patience = { firstPauseMs: 1, requestLimitMs: 5000 }
 
 let places = 0
@@ -55,7 +36,7 @@ const kinds: readonly { name: string; open: () => BlobStore }[] = [
   { name: 'a folder', open: () => new FolderBlobs(newFolder()) },
   {
     name: 'a bucket',
-    open: () => new S3Blobs({ ...location, ...credentials, prefix: newPrefix() }, patience),
+    open: () => new S3Blobs({ ...location, prefix: newPrefix() }, patience),
   },
 ]
 
@@ -214,7 +195,7 @@ describe('blobs in a bucket', () => {
       server.close()
     })
     const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    const bucket = { ...location, ...credentials, endpoint, prefix: '' }
+    const bucket = { ...location, endpoint, prefix: '' }
     return { blobs: new S3Blobs(bucket, { ...patience, requestLimitMs: 200 }), requests }
   }
 
@@ -285,7 +266,7 @@ describe('blobs in a bucket', () => {
   })
 
   it('refuse a wrong secret', async () => {
-    const bucket = { ...location, ...credentials, secretAccessKey: 'wrong', prefix: '' }
+    const bucket = { ...location, secretAccessKey: 'wrong', prefix: '' }
 
     await assert.rejects(
       new S3Blobs(bucket, patience).put(picture(), 'image/png'),
@@ -294,7 +275,7 @@ describe('blobs in a bucket', () => {
   })
 
   it('do not take a missing bucket for an empty one', async () => {
-    const blobs = new S3Blobs({ ...location, ...credentials, bucket: 'none', prefix: '' }, patience)
+    const blobs = new S3Blobs({ ...location, bucket: 'none', prefix: '' }, patience)
 
     await assert.rejects(blobs.put(picture(), 'image/png'), isUnreachable('404'))
     await assert.rejects(blobs.get(`${'a'.repeat(64)}.png`), isUnreachable('404'))
@@ -314,15 +295,15 @@ describe('openBlobs', () => {
 
   it('opens a bucket at its endpoint', async () => {
     const url = `s3://pictures/some/where?endpoint=${encodeURIComponent(location.endpoint)}`
-    const key = await openBlobs(url, credentials).put(picture(), 'image/png')
+    const key = await openBlobs(url, location).put(picture(), 'image/png')
     const prefix = 'some/where'
 
-    assert.ok(await new S3Blobs({ ...location, ...credentials, prefix }, patience).has(key))
+    assert.ok(await new S3Blobs({ ...location, prefix }, patience).has(key))
   })
 
   it('refuses what is neither, and a bucket without a key', () => {
     for (const url of ['/data', 'ftp://host/data', 's3://', 's3://b?endpoint=none', 'file://h/d']) {
-      assert.throws(() => openBlobs(url, credentials), isInvalid, url)
+      assert.throws(() => openBlobs(url, location), isInvalid, url)
     }
     assert.throws(() => openBlobs('s3://bucket'), isInvalid)
   })
