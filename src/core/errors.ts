@@ -70,6 +70,13 @@ const factsOfCode = {
   'style-invalid': ['field', 'limit', 'place'], // field: name | template | negative
   'prompt-refused': ['rule'],
   'word-invalid': ['limit'],
+  'prompt-empty': [],
+  'model-unknown': [],
+  'picture-missing': [],
+  'picture-unknown': ['job', 'picture'],
+  'consent-missing': [],
+  'job-not-ended': ['job'],
+  'nothing-drawn': [],
   // Who may ask, where, and how much.
   'not-allowed': ['verb', 'needed'], // needed: member | moderator | operator
   'guild-not-served': [],

@@ -29,6 +29,8 @@ export type JobSpec = {
   readonly guidance: number
   /** The blob of a picture to start from. */
   readonly image?: string
+  /** Whose upload that is, by the platform's id; none for a picture of ours. */
+  readonly imageOwner?: string
   /** How much of that picture is redrawn, above 0 to 1. */
   readonly strength?: number
   /** The name of a style. */

@@ -84,8 +84,28 @@ function faultOf(
   return width * height > mostPixels ? 'area' : undefined
 }
 
+/**
+ * The size at which a picture is redrawn when nobody asks for another: its own, made smaller where
+ * it is larger than what the model draws well (four times its default area) or than is allowed, and
+ * rounded down.
+ */
+export function redrawnSize({ width, height }: Size, like: Size, limits: SizeLimits): Size {
+  const { leastSide, mostSide, mostPixels } = limits
+  const area = Math.min(mostPixels, 4 * like.width * like.height)
+  const shrink = Math.min(
+    1,
+    Math.sqrt(area / (width * height)),
+    mostSide / width,
+    mostSide / height,
+  )
+  const side = (length: number): number =>
+    Math.max(leastSide, Math.floor((length * shrink) / sideMultiple) * sideMultiple)
+  // Careful: a side that was brought up to the least one can have brought the area over the most.
+  return nearestSize({ width: side(width), height: side(height) }, limits)
+}
+
 /** An allowed size like this one: brought within the sides, then the area, the short side first. */
-function nearestSize(
+export function nearestSize(
   { width, height }: Size,
   { leastSide, mostSide, mostPixels }: SizeLimits,
 ): Size {

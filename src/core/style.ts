@@ -42,7 +42,7 @@ export function checkedStyle({ name, template, negativePrompt = '' }: Style): St
 }
 
 /** The style of that name, the first if several have it. @throws {UserError} style-unknown */
-export function findStyle(typed: string, styles: readonly Style[]): Style {
+export function findStyle<Found extends Style>(typed: string, styles: readonly Found[]): Found {
   const name = readStyleName(typed)
   const found = styles.find((style) => readStyleName(style.name) === name)
   if (name !== undefined && found !== undefined) return found
@@ -61,7 +61,10 @@ export function styled(
 ): { readonly prompt: string; readonly negativePrompt?: string } {
   // Careful: not replace(), which reads $& and the like in what the member wrote.
   const prompt = style.template.split(place).join(asked.prompt)
-  const negatives = [asked.negativePrompt, style.negativePrompt].filter(Boolean)
+  const { negativePrompt: own = '' } = asked
+  // What was styled before has the style's at its end.
+  const added = own.endsWith(style.negativePrompt ?? '') ? '' : style.negativePrompt
+  const negatives = [own, added].filter(Boolean)
   return { prompt, ...(negatives.length > 0 ? { negativePrompt: negatives.join(', ') } : {}) }
 }
 

@@ -14,6 +14,15 @@ export type WaitFacts = {
 
 const msOfUnit = { second: 1_000, minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const
 
+/** The facts of a range: whole numbers in the unit of its end, the first one rounded down. */
+export function rangeFacts(
+  fromMs: number,
+  toMs: number,
+): { readonly from: number; readonly to: number; readonly unit: WaitFacts['unit'] } {
+  const { wait: to, unit } = waitFacts(toMs)
+  return { from: Math.min(to, Math.max(1, Math.floor(fromMs / msOfUnit[unit]))), to, unit }
+}
+
 /** The facts of a wait; none is shorter than a second. */
 export function waitFacts(waitMs: number): WaitFacts {
   const unit =
