@@ -8,7 +8,7 @@ import { textLimit } from './flag-text.ts'
 import type { PromptOptions } from './flags.ts'
 import type { JobSpec, SpecLimits } from './job-spec.ts'
 import { unspaced } from './script.ts'
-import { type Aspect, type Size, nearestSize, redrawnSize, sizeOfAspect } from './size.ts'
+import { type Size, nearestSize, readAspect, redrawnSize, sizeOfAspect } from './size.ts'
 import { type Style, findStyle, styled } from './style.ts'
 
 /** What a model draws when nothing is said. */
@@ -16,7 +16,8 @@ export type ModelDefaults = Size & { readonly evaluations: number; readonly guid
 
 /** What a member's jobs begin with. */
 export type Preferences = {
-  readonly aspect?: Aspect
+  /** Such as `16:9`. */
+  readonly shape?: string
   readonly count?: number
   readonly style?: string
 }
@@ -52,6 +53,16 @@ export type Parent = { readonly id: string; readonly spec: JobSpec }
 
 /** How much of a picture is redrawn unless somebody says. */
 export const defaultStrength = 0.6
+
+/** Preferences as they were stored; what cannot be one is dropped. */
+export function readPreferences(stored: Readonly<Record<string, unknown>>): Preferences {
+  const { shape, count, style } = stored
+  return {
+    ...(typeof shape === 'string' && readAspect(shape) && { shape }),
+    ...(typeof count === 'number' && count >= 1 && count <= 8 && { count: Math.round(count) }),
+    ...(typeof style === 'string' && { style }),
+  }
+}
 
 /** A spec from words, and from a picture if there is one. @throws {UserError} prompt-empty, style-unknown */
 export function imagined(said: PromptOptions, unsaid: Unsaid, start?: StartPicture): JobSpec {
@@ -188,7 +199,8 @@ function sizeOf(
   start?: StartPicture,
 ): Size {
   if (said.size !== undefined) return said.size
-  const aspect = said.aspect ?? (start === undefined ? preferences.aspect : undefined)
+  const usual = start === undefined ? readAspect(preferences.shape ?? '') : undefined
+  const aspect = said.aspect ?? usual
   if (aspect !== undefined) {
     return nearestSize(sizeOfAspect(aspect, model, limits.mostPixels), limits)
   }

@@ -68,8 +68,10 @@ export type JobError = {
  */
 export type Settlement = 'settled' | 'stale'
 
-const withNames = { guild: true, member: true } as const
-type JobRow = Prisma.JobGetPayload<{ include: typeof withNames }>
+/** What a job's row is read with. */
+export const withNames = { guild: true, member: true } as const
+/** A job's row with the names of its guild and member. */
+export type JobRow = Prisma.JobGetPayload<{ include: typeof withNames }>
 
 /** The job of this id. */
 export async function findJob(
@@ -365,7 +367,8 @@ async function enter(
 const storedSpec = z.custom<JobSpec>((json) => typeof json === 'object' && json !== null)
 const storedReplyTo = z.custom<ReplyTo>((json) => typeof json === 'object' && json !== null)
 
-function readJob(row: JobRow): StoredJob {
+/** A job out of its row. */
+export function readJob(row: JobRow): StoredJob {
   return {
     id: row.id,
     guild: guildId(row.guild.platform, row.guild.platformId),

@@ -1,0 +1,9 @@
+/** Every command, in the order in which they are listed. */
+import type { Command } from '../src/chat/command.ts'
+import { again } from './again.ts'
+import { edit } from './edit.ts'
+import { imagine } from './imagine.ts'
+import { queue } from './queue.ts'
+
+/** What people can say. */
+export const commands: readonly Command[] = [imagine, edit, again, queue]
