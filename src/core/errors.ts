@@ -20,6 +20,11 @@ const factsOfCode = {
   'runner-crashed': ['signal', 'exitCode'], // signal: its name, or none: then exitCode tells
   'runner-out-of-memory': [],
   'runner-stopped': [],
+  // Jobs at a device.
+  'device-lost': [],
+  'drawing-failed': [],
+  'image-missing': [],
+  'picture-refused': ['rule'], // rule: the picture check's name for what it found
   // The house.
   busy: ['waiting'],
   'port-taken': ['host', 'port'],

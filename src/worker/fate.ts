@@ -1,0 +1,66 @@
+/**
+ * What a failure means for its job. A picture that lacked memory is drawn once more with less; a
+ * device that went away under a job is not the job's fault until it has happened too often; what the
+ * engine refuses it would refuse again; anything else is our own fault, told with an apology.
+ */
+import { type ErrorCode, UserError } from '../core/errors.ts'
+import type { Lease } from '../queue/lease.ts'
+import type { JobError } from '../store/jobs.ts'
+import type { Drawing } from './drawing.ts'
+
+/** What becomes of a job that went wrong; what is unexpected is for the log as well. */
+export type Fate = (
+  | { readonly kind: 'redo' }
+  | { readonly kind: 'give-back' }
+  | { readonly kind: 'retry'; readonly reason: ErrorCode }
+  | { readonly kind: 'failed'; readonly error: JobError }
+) & { readonly isUnexpected: boolean }
+
+/** There is no runner for a job, for a reason of its own. */
+export class DeviceDown extends Error {
+  constructor(cause: unknown) {
+    super('the device is down', { cause })
+  }
+}
+
+/** What the engine says of a job, whose facts people may read: no paths, no addresses. */
+const refusals: ReadonlySet<ErrorCode> = new Set([
+  'spec-invalid',
+  'image-unsupported',
+  'image-broken',
+  'image-too-large',
+  'image-missing',
+  'picture-refused',
+])
+
+const deaths: ReadonlySet<ErrorCode> = new Set(['runner-crashed', 'runner-stopped'])
+
+/** What an error means for a job. */
+export function fateOf(error: unknown, lease: Lease, drawing: Drawing | undefined): Fate {
+  const isUserError = error instanceof UserError
+  if (isUserError && refusals.has(error.code)) return failed(error)
+  if (isUserError && drawing && !drawing.isFrugal && lacksMemory(error)) {
+    return { kind: 'redo', isUnexpected: false }
+  }
+  if (isUserError && error.code === 'runner-out-of-memory') return failed(error)
+  if (error instanceof DeviceDown && !drawing) return { kind: 'give-back', isUnexpected: false }
+  if (error instanceof DeviceDown || (isUserError && deaths.has(error.code))) {
+    if (lease.retriesLeft > 0) {
+      const reason = isUserError ? error.code : 'runner-start-failed'
+      return { kind: 'retry', reason, isUnexpected: false }
+    }
+    return failed(new UserError('device-lost', {}))
+  }
+  return { ...failed(new UserError('drawing-failed', {})), isUnexpected: true }
+}
+
+/** Careful: a system without memory kills with SIGKILL, and so do people; nobody says which. */
+function lacksMemory({ code, params }: UserError): boolean {
+  return (
+    code === 'runner-out-of-memory' || (code === 'runner-crashed' && params.signal === 'SIGKILL')
+  )
+}
+
+function failed({ code, params }: UserError): Fate {
+  return { kind: 'failed', error: { code, params }, isUnexpected: false }
+}
