@@ -225,11 +225,17 @@ function readWebp(bytes: Uint8Array, view: DataView): Header {
 
 /**
  * Encodes a picture, the same bytes for the same pixels: PNG without loss, JPEG at quality 92 with
- * full colour resolution, WebP at quality 90. The file holds pixels only.
+ * full colour resolution, WebP at quality 90. The file holds pixels only, and an XMP packet if
+ * there is one to go with them.
  */
-export async function encodeImage(pixels: Pixels, format: ImageFormat): Promise<Uint8Array> {
+export async function encodeImage(
+  pixels: Pixels,
+  format: ImageFormat,
+  { xmp }: { readonly xmp?: string } = {},
+): Promise<Uint8Array> {
   const { width, height, data } = pixels
   const image = sharp(data, { raw: { width, height, channels: 3 } })
+  if (xmp !== undefined) image.withXmp(xmp)
   if (format === 'png') image.png({ compressionLevel: 6, adaptiveFiltering: true })
   if (format === 'jpeg') image.jpeg({ quality: 92, chromaSubsampling: '4:4:4' })
   if (format === 'webp') image.webp({ quality: 90 })

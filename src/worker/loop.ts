@@ -17,7 +17,7 @@ import { Drawing, pictureSpecOf } from './drawing.ts'
 import { Ends, isLost } from './ends.ts'
 import { DeviceDown, fateOf } from './fate.ts'
 import { blobLimitMs, HeldJob } from './held-job.ts'
-import { type PictureCheck, storePictures } from './pictures.ts'
+import { encodePictures, type PictureCheck, storePngs } from './pictures.ts'
 import { Progress } from './progress.ts'
 import type { Runner } from './runner.ts'
 
@@ -218,12 +218,13 @@ export class Loop {
     const { blobs, device, checkPicture } = this.#options
     const { lease, progress } = job
     try {
-      const keys = await this.#ends.persist(
-        lease,
-        () => storePictures(blobs, drawing.pictures, checkPicture),
-        blobLimitMs,
-      )
+      const { spec } = (await job.prepared)!.job
+      const { hasRecipe } = job.facts
+      const delivery = { jobId: job.id, spec, model: device.facts.model, hasRecipe }
+      const pngs = await encodePictures(drawing.pictures, delivery, checkPicture)
       await progress.end()
+      lease.signal.throwIfAborted()
+      const keys = await this.#ends.persist(lease, () => storePngs(blobs, pngs), blobLimitMs)
       lease.signal.throwIfAborted()
       this.#givingUp.signal.throwIfAborted()
       if (keys === undefined) throw new Error('internal: pictures neither stored nor given up')
