@@ -9,12 +9,11 @@ import type { JobError } from '../store/jobs.ts'
 import type { Drawing } from './drawing.ts'
 
 /** What becomes of a job that went wrong; what is unexpected is for the log as well. */
-export type Fate = (
+export type Fate =
   | { readonly kind: 'redo' }
   | { readonly kind: 'give-back' }
   | { readonly kind: 'retry'; readonly reason: ErrorCode }
-  | { readonly kind: 'failed'; readonly error: JobError }
-) & { readonly isUnexpected: boolean }
+  | { readonly kind: 'failed'; readonly error: JobError; readonly isUnexpected: boolean }
 
 /** There is no runner for a job, for a reason of its own. */
 export class DeviceDown extends Error {
@@ -40,18 +39,18 @@ export function fateOf(error: unknown, lease: Lease, drawing: Drawing | undefine
   const isUserError = error instanceof UserError
   if (isUserError && refusals.has(error.code)) return failed(error)
   if (isUserError && drawing && !drawing.isFrugal && lacksMemory(error)) {
-    return { kind: 'redo', isUnexpected: false }
+    return { kind: 'redo' }
   }
   if (isUserError && error.code === 'runner-out-of-memory') return failed(error)
-  if (error instanceof DeviceDown && !drawing) return { kind: 'give-back', isUnexpected: false }
+  if (error instanceof DeviceDown && !drawing) return { kind: 'give-back' }
   if (error instanceof DeviceDown || (isUserError && deaths.has(error.code))) {
     if (lease.retriesLeft > 0) {
       const reason = isUserError ? error.code : 'runner-start-failed'
-      return { kind: 'retry', reason, isUnexpected: false }
+      return { kind: 'retry', reason }
     }
     return failed(new UserError('device-lost', {}))
   }
-  return { ...failed(new UserError('drawing-failed', {})), isUnexpected: true }
+  return failed(new UserError('drawing-failed', {}), true)
 }
 
 /** Careful: a system without memory kills with SIGKILL, and so do people; nobody says which. */
@@ -61,6 +60,6 @@ function lacksMemory({ code, params }: UserError): boolean {
   )
 }
 
-function failed({ code, params }: UserError): Fate {
-  return { kind: 'failed', error: { code, params }, isUnexpected: false }
+function failed({ code, params }: UserError, isUnexpected = false): Fate {
+  return { kind: 'failed', error: { code, params }, isUnexpected }
 }

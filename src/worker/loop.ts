@@ -15,7 +15,7 @@ import { Charges } from './charges.ts'
 import type { Device } from './device.ts'
 import { Drawing, pictureSpecOf } from './drawing.ts'
 import { Ends, isLost } from './ends.ts'
-import { DeviceDown, fateOf } from './fate.ts'
+import { DeviceDown, type Fate, fateOf } from './fate.ts'
 import { blobLimitMs, HeldJob } from './held-job.ts'
 import { encodePictures, type PictureCheck, storePngs } from './pictures.ts'
 import { Progress } from './progress.ts'
@@ -237,32 +237,43 @@ export class Loop {
     }
   }
 
-  /** What becomes of a job that went wrong: the loop's one catch. */
+  /** What becomes of a job that was cut short or went wrong: the loop's one catch. */
   async #fail(job: HeldJob, error: unknown): Promise<void> {
     const { queue, onError } = this.#options
     const { lease, drawing } = job
+    let isOver = true
     try {
       await job.progress.end()
-      const fate = fateOf(error, lease, drawing)
-      if (fate.isUnexpected) onError(error)
-      const costMicros = async (): Promise<number> => this.#charges.of(drawing?.spentMicros ?? 0)
+      const costMicros = await this.#charges.of(drawing?.spentMicros ?? 0)
       if (isLost(lease)) return
-      if (lease.signal.aborted) await this.#ends.cancelled(lease, await costMicros())
-      else if (this.#givingUp.signal.aborted || fate.kind === 'give-back') {
-        await queue.giveBack(lease)
-      } else if (fate.kind === 'redo') return this.#redo(job)
-      else if (fate.kind === 'retry') {
-        await this.#ends.persist(lease, () => queue.retry(lease, fate.reason))
-      } else await this.#ends.failed(lease, fate.error, await costMicros())
-    } catch (error) {
-      onError(error)
+      if (lease.signal.aborted) await this.#ends.cancelled(lease, costMicros)
+      else if (this.#givingUp.signal.aborted) await queue.giveBack(lease)
+      else isOver = await this.#meet(job, fateOf(error, lease, drawing), costMicros, error)
+    } catch (newError) {
+      onError(newError)
+    } finally {
+      if (isOver) this.#forget(job)
     }
-    this.#forget(job)
   }
 
-  #redo(job: HeldJob): void {
-    job.drawing?.makeFrugal()
-    this.#paused.push(job)
+  /** Lets a job meet its fate. @returns false if it is to be drawn again here */
+  async #meet(job: HeldJob, fate: Fate, costMicros: number, error: unknown): Promise<boolean> {
+    const { queue, onError } = this.#options
+    const { lease } = job
+    if (fate.kind === 'redo') {
+      job.drawing?.makeFrugal()
+      this.#paused.push(job)
+      return false
+    }
+    if (fate.kind === 'give-back') await this.#ends.persist(lease, () => queue.giveBack(lease))
+    if (fate.kind === 'retry') {
+      await this.#ends.persist(lease, () => queue.retry(lease, fate.reason))
+    }
+    if (fate.kind === 'failed') {
+      if (fate.isUnexpected) onError(error)
+      await this.#ends.failed(lease, fate.error, costMicros)
+    }
+    return true
   }
 
   #forget(job: HeldJob): void {

@@ -11,6 +11,7 @@ import { after } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isTerminal } from '../../src/core/job.ts'
 import type { JobSpec } from '../../src/core/job-spec.ts'
+import { cancel, type Cancelling, type CancelOutcome } from '../../src/jobs/cancel.ts'
 import { type HeardEvent, JobEvents } from '../../src/queue/events.ts'
 import type { Payload } from '../../src/queue/lease.ts'
 import { Queue } from '../../src/queue/pg-boss.ts'
@@ -156,7 +157,23 @@ export function toldOf(jobId: string): string[] {
   return types.filter((type, k) => type !== 'step' || types[k - 1] !== 'step')
 }
 
-/** Dispatches that have not ended. */
+/** Cancels a job in the name of whoever asked for it. */
+export async function cancelJob(id: string): Promise<CancelOutcome> {
+  const { guild, member } = await database.job.findUniqueOrThrow({
+    where: { id },
+    include: { guild: true, member: true },
+  })
+  const owner = {
+    guild: await ensureGuild(database, guild),
+    member: { row: member.id, id: member.platformId, roleIds: [] },
+    rank: 'member',
+  } as const
+  const cancelDispatch: Cancelling['cancelDispatch'] = (jobId, transaction) =>
+    queue.cancel(jobId, transaction)
+  return cancel({ database, cancelDispatch, now: Date.now }, owner, id)
+}
+
+/** The dispatch of a job that has not ended. */
 export async function liveDispatch(jobId: string) {
   const live = await queue.live()
   return live.find((each) => each.jobId === jobId)
