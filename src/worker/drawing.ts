@@ -77,6 +77,7 @@ export class Drawing {
   #runner: Runner
   #steps: AsyncGenerator<Step>
   #isFrugal = false
+  #isTiled = false
   #isOver = false
   #pictures: DrawnPicture[] = []
   #stepMicros: number[] = []
@@ -107,7 +108,7 @@ export class Drawing {
     return this.#runner
   }
 
-  /** Whether it is drawn with as little memory as can be. */
+  /** Whether it is drawn with less memory. */
   get isFrugal(): boolean {
     return this.#isFrugal
   }
@@ -165,9 +166,13 @@ export class Drawing {
     return true
   }
 
-  /** What was drawn is lost; from its `restart` on it is drawn with as little memory as can be. */
-  makeFrugal(): void {
+  /**
+   * What was drawn is lost; from its `restart` on it is drawn with less memory: one picture after
+   * another, and in tiles if need be, which alone can be seen in the last bits.
+   */
+  makeFrugal(isTiled: boolean): void {
     this.#isFrugal = true
+    this.#isTiled = isTiled
     this.#isOver = true
   }
 
@@ -177,7 +182,7 @@ export class Drawing {
     this.#isOver = false
     const options = { signal: this.#signal }
     this.#steps = this.#isFrugal
-      ? oneByOne(runner, this.spec, options)
+      ? oneByOne(runner, { ...this.spec, isTiled: this.#isTiled }, options)
       : runner.generate(this.spec, options)
     this.#pictures = []
     this.#stepMicros = []
@@ -191,7 +196,7 @@ export class Drawing {
   }
 }
 
-/** Draws the pictures of a spec one at a time, in tiles: slower, in less memory. */
+/** Draws the pictures of a spec one after another. */
 async function* oneByOne(
   runner: Runner,
   spec: PictureSpec,
@@ -199,7 +204,7 @@ async function* oneByOne(
 ): AsyncGenerator<Step> {
   const count = spec.count ?? 1
   for (let k = 0; k < count; k++) {
-    const single = { ...spec, seed: (spec.seed + k) % 2 ** 32, count: 1, isTiled: true }
+    const single = { ...spec, seed: (spec.seed + k) % 2 ** 32, count: 1 }
     for await (const step of runner.generate(single, options)) {
       if (step.kind === 'picture') yield { ...step, index: k }
       else yield { ...step, index: Math.floor((k * step.evaluations + step.index) / count) }

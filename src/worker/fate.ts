@@ -10,7 +10,7 @@ import type { Drawing } from './drawing.ts'
 
 /** What becomes of a job that went wrong; what is unexpected is for the log as well. */
 export type Fate =
-  | { readonly kind: 'redo' }
+  | { readonly kind: 'redo'; readonly isTiled: boolean }
   | { readonly kind: 'give-back' }
   | { readonly kind: 'retry'; readonly reason: ErrorCode }
   | { readonly kind: 'failed'; readonly error: JobError; readonly isUnexpected: boolean }
@@ -32,6 +32,9 @@ const refusals: ReadonlySet<ErrorCode> = new Set([
   'picture-refused',
 ])
 
+/** Below this area it is not the autoencoder that needs the memory: tiles would only round otherwise. */
+const largePixels = 1024 * 1024
+
 const deaths: ReadonlySet<ErrorCode> = new Set(['runner-crashed', 'runner-stopped'])
 
 /** What an error means for a job. */
@@ -39,7 +42,9 @@ export function fateOf(error: unknown, lease: Lease, drawing: Drawing | undefine
   const isUserError = error instanceof UserError
   if (isUserError && refusals.has(error.code)) return failed(error)
   if (isUserError && drawing && !drawing.isFrugal && lacksMemory(error)) {
-    return { kind: 'redo' }
+    const { width = 0, height = 0 } = drawing.spec
+    const isCertain = error.code === 'runner-out-of-memory'
+    return { kind: 'redo', isTiled: isCertain || width * height >= largePixels }
   }
   if (isUserError && error.code === 'runner-out-of-memory') return failed(error)
   if (error instanceof DeviceDown && !drawing) return { kind: 'give-back' }

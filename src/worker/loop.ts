@@ -261,7 +261,7 @@ export class Loop {
     const { queue, onError } = this.#options
     const { lease } = job
     if (fate.kind === 'redo') {
-      job.drawing?.makeFrugal()
+      job.drawing?.makeFrugal(fate.isTiled)
       this.#paused.push(job)
       return false
     }

@@ -52,8 +52,8 @@ after(async () => {
 
 /** Fewer steps and pixels than the model likes, for speed. */
 export const smallSpec = { width: 64, height: 64, evaluations: 4 } as const
-/** So large that a step takes a while. */
-export const slowSpec = { width: 512, height: 512, evaluations: 6 } as const
+/** So large that a step can be waited for. */
+export const slowSpec = { width: 256, height: 256, evaluations: 8 } as const
 
 /** A worker for one test file; closing it twice is closing it once. */
 export async function newWorker(options: Partial<WorkerOptions> = {}): Promise<Worker> {
@@ -137,6 +137,13 @@ export function ended(id: string): Promise<StoredJob> {
 export function hasStep(jobId: string, least = 1): Promise<boolean> {
   return eventually(`job ${jobId} is being drawn`, () =>
     events.some((event) => event.type === 'step' && event.jobId === jobId && event.index >= least),
+  )
+}
+
+/** Where among all events a job's step was told. */
+export function toldAt(jobId: string, index: number): number {
+  return events.findIndex(
+    (event) => event.type === 'step' && event.jobId === jobId && event.index === index,
   )
 }
 
