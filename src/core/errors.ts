@@ -21,7 +21,6 @@ const factsOfCode = {
   'runner-out-of-memory': [],
   'runner-stopped': [],
   // Jobs at a device.
-  'device-lost': [],
   'drawing-failed': [],
   'image-missing': [],
   'picture-refused': ['rule'], // rule: the picture check's name for what it found

@@ -6,7 +6,8 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { LogLevel } from '../config.ts'
+import { preemptionBounds } from '../core/preemption.ts'
+import type { Log } from '../log.ts'
 import { publish } from '../queue/events.ts'
 import {
   announceDevice,
@@ -27,7 +28,7 @@ export type DeviceOptions = ModelOptions & {
   readonly deviceId?: string
   /** How long a cancelled step may take to stop before the runner is killed; see `Runner`. */
   readonly cancelGraceMs?: number
-  readonly log: (level: LogLevel, text: string) => void
+  readonly log: Log
   /** Told of errors that the device outlives. */
   readonly onError: (error: unknown) => void
 }
@@ -73,7 +74,7 @@ export class Device {
       deviceClass: deviceClassOf(name),
       model: name,
       mostPixels,
-      mostBatch: 1,
+      mostBatch: preemptionBounds.mostPartials,
       isDraining: false,
     }
     this.#announcer = setInterval(() => void this.#announce(), announceIntervalMs)
@@ -169,7 +170,7 @@ export class Device {
         this.#attempt = startRunner(this.#options, signal)
         const runner = await this.#attempt
         if (isDown) await this.#tellUp().catch(onError)
-        log('warn', 'the runner died; another one has taken its place')
+        log.warn({ pid: runner.pid }, 'the runner died; another one has taken its place')
         return this.#use(runner)
       } catch (error) {
         if (signal.aborted) return
@@ -188,7 +189,7 @@ export class Device {
       for await (const _ of runner.generate(warmUp)) if (this.#isWanted) return
     } catch (error) {
       // Whatever it is, it is told to whoever draws next.
-      this.#options.log('debug', `warm-up: ${String(error)}`)
+      this.#options.log.debug({ error }, 'the warm-up ended early')
     }
   }
 
@@ -226,7 +227,7 @@ async function startRunner(options: DeviceOptions, signal?: AbortSignal): Promis
     ...(threads !== undefined && { threads }),
     ...(cancelGraceMs !== undefined && { cancelGraceMs }),
     ...(signal && { signal }),
-    log: (text) => log('debug', text),
+    log: (output) => log.debug({ output }, 'the runner says something'),
   })
 }
 

@@ -1,221 +1,176 @@
 /**
- * One job on its way through the model, step by step, with what it has taken so far. Whoever drives
- * it may stop pulling for as long as they like and go on later: the picture is the same. Only time
- * in the runner counts as the job's, and only that of the attempt that is delivered.
+ * One job on its way through the model, or a few of a kind side by side, step by step. Whoever
+ * drives it may stop pulling for as long as they like and go on later: the pictures are the same.
+ * Only time in the runner counts, is shared by those who are in it, and is counted from the
+ * beginning when a drawing has to begin anew.
  */
-import { z } from 'zod'
-import type { JobSpec } from '../core/job-spec.ts'
-import type { Pixels, PictureSpec, Step } from '../engine/pipeline.ts'
-import type { Lease } from '../queue/lease.ts'
-import type { Progress } from './progress.ts'
+import { batchShares } from '../core/cost.ts'
+import type { Pixels } from '../engine/image.ts'
+import type { ItemStep, PictureSpec, Step } from '../engine/pipeline.ts'
+import type { HeldJob } from './held-job.ts'
 import type { Runner } from './runner.ts'
-
-/** What the scheduler says with a dispatch. */
-export type DispatchFacts = {
-  /** What it is thought to take here. */
-  readonly estimateMicros: number
-  /** The id of the first job of its batch. */
-  readonly batch?: string
-  /** The id of a job that it may interrupt. */
-  readonly rival?: string
-  readonly hasPreviews: boolean
-  readonly hasRecipe: boolean
-}
 
 /** A picture that is drawn. */
 export type DrawnPicture = { readonly seed: number; readonly pixels: Pixels }
 
-/** What the device took, in microseconds, by stage as far as steps tell. */
-export type Timings = {
-  readonly encode: number
-  readonly denoise: number
-  readonly decode: number
-}
+/** One job's part in a drawing: what it asks for, what it has got and taken. */
+export class Part {
+  readonly job: HeldJob
+  readonly spec: PictureSpec
+  /** Ends this part alone. */
+  readonly signal: AbortSignal
+  /** The pictures, in order, when all is drawn. */
+  pictures: DrawnPicture[] = []
+  stepsLeft: number
+  /** Parts drawn side by side, itself included. */
+  batch = 1
+  #firstMicros = 0
+  #laterMicros = 0
+  #laterSteps = 0
+  #decodeMicros = 0
 
-const dispatchFacts = z.object({
-  estimateMicros: z.number().default(0),
-  batch: z.string().exactOptional(),
-  rival: z.string().exactOptional(),
-  hasPreviews: z.boolean().default(true),
-  hasRecipe: z.boolean().default(true),
-})
+  constructor(job: HeldJob, spec: PictureSpec, signal: AbortSignal) {
+    this.job = job
+    this.spec = spec
+    this.signal = signal
+    this.stepsLeft = spec.evaluations ?? 1
+  }
 
-/** Reads a lease's payload; what it does not say is as the house's defaults are. */
-export function readDispatchFacts(payload: Lease['payload']): DispatchFacts {
-  return dispatchFacts.parse(payload)
-}
+  /** Whether all its pictures are drawn. */
+  get isDrawn(): boolean {
+    return this.pictures.length === (this.spec.count ?? 1)
+  }
 
-/** A job as the engine is asked for it. */
-export function pictureSpecOf(
-  spec: JobSpec,
-  image: Uint8Array | undefined,
-  hasPreviews: boolean,
-): PictureSpec {
-  const { prompt, negativePrompt, width, height, seed, count, evaluations, guidance } = spec
-  return {
-    prompt,
-    width,
-    height,
-    seed,
-    count,
-    evaluations,
-    guidance,
-    preview: hasPreviews,
-    ...(negativePrompt !== undefined && { negativePrompt }),
-    ...(image && { image, ...(spec.strength !== undefined && { strength: spec.strength }) }),
+  /** Device time until now. */
+  get spentMicros(): number {
+    return this.#firstMicros + this.#laterMicros + this.#decodeMicros
+  }
+
+  /** What its steps have yet to take, by those seen so far or, at first, by the estimate. */
+  get remainingMicros(): number {
+    if (this.#laterSteps > 0) return (this.#laterMicros / this.#laterSteps) * this.stepsLeft
+    return Math.max(0, this.job.facts.estimateMicros - this.spentMicros)
+  }
+
+  /**
+   * Device time by stage: the first step took the text encoder's as well, so others tell its own.
+   * `deviceMicros` is all of it, for who learns from it what such a job takes alone.
+   */
+  get timings(): Readonly<Record<string, number>> {
+    const step = this.#laterSteps === 0 ? this.#firstMicros : this.#laterMicros / this.#laterSteps
+    const encode = Math.max(0, Math.round(this.#firstMicros - step))
+    const denoise = this.#firstMicros + this.#laterMicros - encode
+    const stages = { encode, denoise, decode: this.#decodeMicros, batch: this.batch }
+    return this.batch === 1 ? { ...stages, deviceMicros: this.spentMicros } : stages
+  }
+
+  /** Counts its share of a step, its own or another part's. */
+  share(micros: number): void {
+    if (this.stepsLeft === (this.spec.evaluations ?? 1)) this.#firstMicros += micros
+    else this.#laterMicros += micros
+  }
+
+  /** Takes what was drawn for it. */
+  take(step: Step, micros: number): void {
+    if (step.kind === 'picture') {
+      this.#decodeMicros += micros
+      this.pictures.push({ seed: step.seed, pixels: step.pixels })
+    } else {
+      if (step.index > 1) this.#laterSteps++
+      this.stepsLeft = step.evaluations - step.index
+      this.job.progress.step(step.index, step.evaluations, step.previews)
+    }
+  }
+
+  /** As it was before anything was drawn, now beside others. */
+  reset(batch: number): void {
+    this.batch = batch
+    this.pictures = []
+    this.stepsLeft = this.spec.evaluations ?? 1
+    this.#firstMicros = 0
+    this.#laterMicros = 0
+    this.#laterSteps = 0
+    this.#decodeMicros = 0
   }
 }
 
-/** A job that has been begun. */
+/** What came of a pull: a part has gone on, is drawn, or is over for a reason of its own. */
+export type Drawn = { readonly part: Part; readonly error?: unknown }
+
+/** Jobs that have been begun, drawn side by side. */
 export class Drawing {
-  readonly spec: PictureSpec
   /** How often a shorter job has taken its place. */
   preemptions = 0
-  readonly #estimateMicros: number
-  readonly #signal: AbortSignal
-  readonly #progress: Progress
-  #runner: Runner
-  #steps: AsyncGenerator<Step>
-  #isFrugal = false
-  #isTiled = false
-  #isOver = false
-  #pictures: DrawnPicture[] = []
-  #stepMicros: number[] = []
-  #decodeMicros = 0
-  #stepsLeft: number
+  readonly isFrugal: boolean
+  readonly #open: Set<Part>
+  #runner: Runner | undefined
+  #steps: AsyncGenerator<ItemStep> | undefined
+  /** In the order in which the runner counts them. */
+  #items: readonly Part[] = []
 
-  /** An aborted signal ends it, between two steps or within the runner's time of grace. */
-  constructor(
-    runner: Runner,
-    spec: PictureSpec,
-    around: {
-      readonly estimateMicros: number
-      readonly signal: AbortSignal
-      readonly progress: Progress
-    },
-  ) {
-    this.spec = spec
-    this.#estimateMicros = around.estimateMicros
-    this.#signal = around.signal
-    this.#progress = around.progress
-    this.#runner = runner
-    this.#steps = runner.generate(spec, { signal: this.#signal })
-    this.#stepsLeft = spec.evaluations ?? 1
+  constructor(parts: readonly Part[], isFrugal = false) {
+    this.#open = new Set(parts)
+    this.isFrugal = isFrugal
   }
 
-  /** The runner that draws it. */
-  get runner(): Runner {
-    return this.#runner
-  }
-
-  /** Whether it is drawn with less memory. */
-  get isFrugal(): boolean {
-    return this.#isFrugal
-  }
-
-  /** Whether it has to be restarted. */
-  get isOver(): boolean {
-    return this.#isOver
+  /** The parts that have not ended. */
+  get parts(): readonly Part[] {
+    return [...this.#open]
   }
 
   /** Steps of denoising that are left. */
   get stepsLeft(): number {
-    return this.#stepsLeft
+    return Math.max(...this.parts.map(({ stepsLeft }) => stepsLeft))
   }
 
-  /** The pictures, in order, when all is drawn. */
-  get pictures(): readonly DrawnPicture[] {
-    return this.#pictures
-  }
-
-  /** Time in the runner until now. */
-  get spentMicros(): number {
-    const { encode, denoise, decode } = this.timings
-    return encode + denoise + decode
-  }
-
-  /** What is left, by the steps seen so far or, at first, by the estimate. */
+  /** Device time that is left, for all of them. */
   get remainingMicros(): number {
-    const [, ...later] = this.#stepMicros
-    if (later.length > 0) return mean(later) * this.#stepsLeft
-    return Math.max(0, this.#estimateMicros - this.spentMicros)
+    return this.parts.reduce((sum, { remainingMicros }) => sum + remainingMicros, 0)
   }
 
-  /** Time by stage: the first step took the text encoder's time as well, so it is told from others. */
-  get timings(): Timings {
-    const [first = 0, ...later] = this.#stepMicros
-    const steps = first + sum(later)
-    const encode = later.length === 0 ? 0 : Math.max(0, Math.round(first - mean(later)))
-    return { encode, denoise: steps - encode, decode: this.#decodeMicros }
-  }
-
-  /** Draws one step more. @returns false when all is drawn @throws what `Runner.generate` throws */
-  async advance(): Promise<boolean> {
-    const startMs = performance.now()
-    const { done, value: step } = await this.#steps.next()
-    const micros = Math.round((performance.now() - startMs) * 1000)
-    if (done) return false
-    if (step.kind === 'picture') {
-      this.#decodeMicros += micros
-      this.#pictures.push({ seed: step.seed, pixels: step.pixels })
-      return true
-    }
-    this.#stepMicros.push(micros)
-    this.#stepsLeft = step.evaluations - step.index
-    this.#progress.step(step.index, step.evaluations, step.previews)
-    return true
+  /** Goes on, or begins anew where another runner did what has been done. */
+  resumeOn(runner: Runner): void {
+    if (runner === this.#runner) return
+    this.#runner = runner
+    this.#items = this.parts
+    for (const part of this.#items) part.reset(this.#items.length)
+    this.#steps = runner.generateTogether(
+      this.#items.map(({ spec }) => spec),
+      { signals: this.#items.map(({ signal }) => signal), isFrugal: this.isFrugal },
+    )
   }
 
   /**
-   * What was drawn is lost; from its `restart` on it is drawn with less memory: one picture after
-   * another, and in tiles if need be, which alone can be seen in the last bits.
+   * Draws one step more of one part. @returns undefined when all parts have ended
+   *
+   * @throws what ends all of them, as `Runner.generateTogether` does
    */
-  makeFrugal(isTiled: boolean): void {
-    this.#isFrugal = true
-    this.#isTiled = isTiled
-    this.#isOver = true
-  }
-
-  /** Begins anew, after a failure or the death of its runner; what was lost is nobody's cost. */
-  restart(runner: Runner): void {
-    this.#runner = runner
-    this.#isOver = false
-    const options = { signal: this.#signal }
-    this.#steps = this.#isFrugal
-      ? oneByOne(runner, { ...this.spec, isTiled: this.#isTiled }, options)
-      : runner.generate(this.spec, options)
-    this.#pictures = []
-    this.#stepMicros = []
-    this.#decodeMicros = 0
-    this.#stepsLeft = this.spec.evaluations ?? 1
-  }
-
-  /** Leaves it as it is; the runner forgets it. */
-  async abandon(): Promise<void> {
-    await this.#steps.return(undefined)
-  }
-}
-
-/** Draws the pictures of a spec one after another. */
-async function* oneByOne(
-  runner: Runner,
-  spec: PictureSpec,
-  options: { readonly signal: AbortSignal },
-): AsyncGenerator<Step> {
-  const count = spec.count ?? 1
-  for (let k = 0; k < count; k++) {
-    const single = { ...spec, seed: (spec.seed + k) % 2 ** 32, count: 1 }
-    for await (const step of runner.generate(single, options)) {
-      if (step.kind === 'picture') yield { ...step, index: k }
-      else yield { ...step, index: Math.floor((k * step.evaluations + step.index) / count) }
+  async advance(): Promise<Drawn | undefined> {
+    const startMs = performance.now()
+    const next = await this.#steps?.next()
+    const micros = Math.round((performance.now() - startMs) * 1000)
+    if (next === undefined || next.done) return undefined
+    const part = this.#items[next.value.item]!
+    if ('error' in next.value) {
+      this.#open.delete(part)
+      return { part, error: next.value.error }
     }
+    const { step } = next.value
+    // A step of one is a step of all of them, and no longer than it would be for one alone.
+    if (step.kind === 'step') {
+      const shares = batchShares(
+        micros,
+        this.parts.map(() => micros),
+      )
+      for (const [k, each] of this.parts.entries()) each.share(shares[k]!)
+    }
+    part.take(step, micros)
+    if (part.isDrawn) this.#open.delete(part)
+    return { part }
   }
-}
 
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0)
-}
-
-function mean(values: readonly number[]): number {
-  return sum(values) / values.length
+  /** Leaves everything as it is; the runner forgets it. */
+  async abandon(): Promise<void> {
+    await this.#steps?.return(undefined)
+  }
 }

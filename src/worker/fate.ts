@@ -4,13 +4,13 @@
  * engine refuses it would refuse again; anything else is our own fault, told with an apology.
  */
 import { type ErrorCode, UserError } from '../core/errors.ts'
-import type { Lease } from '../queue/lease.ts'
 import type { JobError } from '../store/jobs.ts'
-import type { Drawing } from './drawing.ts'
+import type { Part } from './drawing.ts'
+import type { HeldJob } from './held-job.ts'
 
 /** What becomes of a job that went wrong; what is unexpected is for the log as well. */
 export type Fate =
-  | { readonly kind: 'redo'; readonly isTiled: boolean }
+  | { readonly kind: 'redo'; readonly isFrugal: boolean }
   | { readonly kind: 'give-back' }
   | { readonly kind: 'retry'; readonly reason: ErrorCode }
   | { readonly kind: 'failed'; readonly error: JobError; readonly isUnexpected: boolean }
@@ -32,22 +32,22 @@ const refusals: ReadonlySet<ErrorCode> = new Set([
   'picture-refused',
 ])
 
-/** Below this area it is not the autoencoder that needs the memory: tiles would only round otherwise. */
+/** Below this area a device that is only perhaps short of memory draws as ever: tiles have seams. */
 const largePixels = 1024 * 1024
 
 const deaths: ReadonlySet<ErrorCode> = new Set(['runner-crashed', 'runner-stopped'])
 
 /** What an error means for a job. */
-export function fateOf(error: unknown, lease: Lease, drawing: Drawing | undefined): Fate {
+export function fateOf(error: unknown, { lease, isRedone }: HeldJob, part: Part | undefined): Fate {
   const isUserError = error instanceof UserError
   if (isUserError && refusals.has(error.code)) return failed(error)
-  if (isUserError && drawing && !drawing.isFrugal && lacksMemory(error)) {
-    const { width = 0, height = 0 } = drawing.spec
+  if (isUserError && part && !isRedone && lacksMemory(error)) {
+    const { width = 0, height = 0 } = part.spec
     const isCertain = error.code === 'runner-out-of-memory'
-    return { kind: 'redo', isTiled: isCertain || width * height >= largePixels }
+    return { kind: 'redo', isFrugal: isCertain || width * height >= largePixels }
   }
   if (isUserError && error.code === 'runner-out-of-memory') return failed(error)
-  if (error instanceof DeviceDown && !drawing) return { kind: 'give-back' }
+  if (error instanceof DeviceDown && !part) return { kind: 'give-back' }
   if (error instanceof DeviceDown || (isUserError && deaths.has(error.code))) {
     if (lease.retriesLeft > 0) {
       const reason = isUserError ? error.code : 'runner-start-failed'

@@ -2,17 +2,35 @@
  * A job that this worker holds a lease on, from the moment it is taken until it has ended. While it
  * waits for the device its row and its picture to start from are fetched.
  */
+import { z } from 'zod'
 import { UserError } from '../core/errors.ts'
+import type { JobSpec } from '../core/job-spec.ts'
+import type { PictureSpec } from '../engine/pipeline.ts'
 import type { Lease } from '../queue/lease.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
 import { findJob, type StoredJob } from '../store/jobs.ts'
 import type { Database } from '../store/prisma.ts'
-import { type DispatchFacts, type Drawing, readDispatchFacts } from './drawing.ts'
 import type { Ends } from './ends.ts'
 import type { Progress } from './progress.ts'
 
 /** What must be known of a job before it is drawn. */
 export type Prepared = { readonly job: StoredJob; readonly image: Uint8Array | undefined }
+
+/** What the scheduler says with a dispatch; what it does not say is as the house's defaults are. */
+export type DispatchFacts = z.infer<typeof dispatchFacts>
+
+const dispatchFacts = z
+  .object({
+    /** What it is thought to take here. */
+    estimateMicros: z.number().default(0),
+    /** The id of the first job of its batch. */
+    batch: z.string().exactOptional(),
+    /** The id of a job that it may interrupt. */
+    rival: z.string().exactOptional(),
+    hasPreviews: z.boolean().default(true),
+    hasRecipe: z.boolean().default(true),
+  })
+  .readonly()
 
 /** How long a blob store may be away before a job fails for it. */
 export const blobLimitMs = 30_000
@@ -24,8 +42,8 @@ export class HeldJob {
   /** Undefined if there is no such job any more. */
   readonly prepared: Promise<Prepared | undefined>
   readonly progress: Progress
-  /** None before it is begun. */
-  drawing: Drawing | undefined
+  /** Whether it is drawn once more because memory may have been short. */
+  isRedone = false
 
   constructor(
     lease: Lease,
@@ -37,15 +55,37 @@ export class HeldJob {
     },
   ) {
     this.lease = lease
-    this.facts = readDispatchFacts(lease.payload)
+    this.facts = dispatchFacts.parse(lease.payload)
     this.progress = around.progressOf(this.facts)
     this.prepared = prepare(lease, around.ends, around.database, around.blobs)
     // Whoever begins it hears of it.
     this.prepared.catch(() => {})
   }
 
+  /** The job's id. */
   get id(): string {
     return this.lease.jobId
+  }
+}
+
+/** A job as the engine is asked for it. */
+export function pictureSpecOf(
+  spec: JobSpec,
+  image: Uint8Array | undefined,
+  hasPreviews: boolean,
+): PictureSpec {
+  const { prompt, negativePrompt, width, height, seed, count, evaluations, guidance } = spec
+  return {
+    prompt,
+    width,
+    height,
+    seed,
+    count,
+    evaluations,
+    guidance,
+    preview: hasPreviews,
+    ...(negativePrompt !== undefined && { negativePrompt }),
+    ...(image && { image, ...(spec.strength !== undefined && { strength: spec.strength }) }),
   }
 }
 

@@ -1,11 +1,11 @@
 /**
- * The worker's loop: takes dispatched jobs for one device and draws them one at a time. While one is
- * drawn others may wait, so that a short one can go first between two steps (`core/preemption.ts`),
- * and those before are encoded, stored and settled. One catch, `#fail`, decides what a failure means
- * for its job; the loop goes on.
+ * The worker's loop: takes dispatched jobs for one device and draws them, one at a time or a batch
+ * side by side. While some are drawn others may wait, so that a short one can go first between two
+ * steps (`core/preemption.ts`), and those before are encoded, stored and settled. One catch, `#fail`,
+ * decides what a failure means for its job; the loop goes on.
  */
 import { mayPreempt, preemptionBounds } from '../core/preemption.ts'
-import { type Lease } from '../queue/lease.ts'
+import type { Lease } from '../queue/lease.ts'
 import type { Queue } from '../queue/pg-boss.ts'
 import { Wakes } from '../queue/wakes.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
@@ -13,10 +13,10 @@ import { markStarted } from '../store/jobs.ts'
 import type { Database } from '../store/prisma.ts'
 import { Charges } from './charges.ts'
 import type { Device } from './device.ts'
-import { Drawing, pictureSpecOf } from './drawing.ts'
+import { Drawing, Part } from './drawing.ts'
 import { Ends, isLost } from './ends.ts'
 import { DeviceDown, type Fate, fateOf } from './fate.ts'
-import { blobLimitMs, HeldJob } from './held-job.ts'
+import { blobLimitMs, HeldJob, pictureSpecOf } from './held-job.ts'
 import { encodePictures, type PictureCheck, storePngs } from './pictures.ts'
 import { Progress } from './progress.ts'
 import type { Runner } from './runner.ts'
@@ -36,6 +36,8 @@ export type LoopOptions = {
 const mostHeld = preemptionBounds.mostPartials
 /** Drawn jobs at most that are still being stored while the device draws on. */
 const mostFinishing = 2
+/** How long an idle device waits for the rest of a batch. */
+const batchWaitMs = 20
 /** Nobody sleeps for ever on a call that was missed. */
 const napMs = 1_000
 
@@ -53,7 +55,7 @@ export class Loop {
   readonly #held = new Set<HeldJob>()
   readonly #waiting: HeldJob[] = []
   /** Begun and interrupted, the last one on top. */
-  readonly #paused: HeldJob[] = []
+  readonly #paused: Drawing[] = []
   readonly #finishing = new Set<Promise<void>>()
   readonly #taking: Promise<void>
   readonly #drawing: Promise<void>
@@ -87,11 +89,10 @@ export class Loop {
     while (!signal.aborted) {
       await device.whenUp(signal)
       const calls = this.#wakes.count('room')
-      if (this.#held.size >= mostHeld) {
-        await this.#wakes.sleep('room', calls, napMs, signal)
-        continue
-      }
-      const lease = await queue.take(device.facts.deviceClass, signal).catch(onError)
+      const hasRoom = this.#held.size < mostHeld
+      const lease = hasRoom
+        ? await queue.take(device.facts.deviceClass, signal).catch(onError)
+        : undefined
       if (lease) this.#hold(lease)
       else await this.#wakes.sleep('room', calls, napMs, signal)
     }
@@ -108,11 +109,13 @@ export class Loop {
     })
     this.#held.add(job)
     this.#waiting.push(job)
-    // A job that is drawn or stored right now hears of its end by itself.
+    // A job that is drawn or stored hears of its end by itself; in a drawing that waits nobody would.
     const onEnd = (): void => {
-      if (!remove(this.#waiting, job) && !remove(this.#paused, job)) return
-      void this.#inBackground(job.drawing?.abandon() ?? Promise.resolve())
-      void this.#inBackground(this.#fail(job, lease.signal.reason))
+      const paused = this.#paused.find(({ parts }) => parts.some((part) => part.job === job))
+      if (paused) void this.#inBackground(this.#endPaused(paused))
+      else if (remove(this.#waiting, job)) {
+        void this.#inBackground(this.#fail(job, lease.signal.reason))
+      }
     }
     lease.signal.addEventListener('abort', onEnd, { once: true })
     if (lease.signal.aborted) onEnd()
@@ -120,89 +123,121 @@ export class Loop {
     this.#wakes.call('work')
   }
 
+  /** A paused drawing that is alone ends when its job does; a batch goes on and finds out then. */
+  async #endPaused(drawing: Drawing): Promise<void> {
+    const [part] = drawing.parts
+    if (drawing.parts.length > 1 || !part || !remove(this.#paused, drawing)) return
+    await drawing.abandon()
+    await this.#fail(part.job, part.signal.reason, part)
+  }
+
   async #drawAll(): Promise<void> {
     let newcomer: HeldJob | undefined
     for (;;) {
-      const job = await this.#next(newcomer)
-      if (job === undefined) return
-      newcomer = await this.#draw(job)
+      const next = await this.#next(newcomer)
+      if (next === undefined) return
+      const drawing = next instanceof Drawing ? next : await this.#begin(next)
+      newcomer = await this.#draw(drawing)
     }
   }
 
-  /** The job whose turn it is, as soon as there is one; undefined when there will be none. */
-  async #next(newcomer: HeldJob | undefined): Promise<HeldJob | undefined> {
+  /** What comes next, as soon as there is something; undefined when there will be nothing. */
+  async #next(newcomer: HeldJob | undefined): Promise<Drawing | HeldJob[] | undefined> {
     for (;;) {
       const calls = this.#wakes.count('work')
       while (this.#finishing.size >= mostFinishing) await Promise.race(this.#finishing)
       const paused = this.#paused.at(-1)
       const first = newcomer ?? (paused && this.#rivalOf(paused))
-      if (first && remove(this.#waiting, first)) return first
-      const job = this.#paused.pop() ?? this.#waiting.shift()
-      if (job || this.#draining.signal.aborted) return job
+      if (first && remove(this.#waiting, first)) return [first]
+      const drawing = this.#paused.pop()
+      if (drawing) return drawing
+      const job = this.#waiting.shift()
+      if (job) return this.#withMates(job)
+      if (this.#draining.signal.aborted) return undefined
       await this.#wakes.sleep('work', calls, napMs, this.#draining.signal)
     }
   }
 
-  /** A job that waits and may go before one that is begun. */
-  #rivalOf({ id, drawing }: HeldJob): HeldJob | undefined {
-    if (drawing === undefined) return undefined
-    const { remainingMicros, stepsLeft, preemptions } = drawing
-    const isPaused = this.#paused.some((job) => job.id === id)
-    const partialsOnDevice = this.#paused.length + (isPaused ? 0 : 1)
+  /** A job with those of its batch, for which an otherwise idle device waits a moment. */
+  async #withMates(job: HeldJob): Promise<HeldJob[]> {
+    const { batch } = job.facts
+    if (batch === undefined) return [job]
+    const endMs = performance.now() + batchWaitMs
+    for (;;) {
+      const calls = this.#wakes.count('work')
+      const leftMs = endMs - performance.now()
+      if (leftMs <= 0 || this.#held.size >= mostHeld || this.#waiting.length > 0) break
+      await this.#wakes.sleep('work', calls, leftMs, this.#draining.signal)
+      if (this.#draining.signal.aborted) break
+    }
+    const mates = this.#waiting.filter(({ facts }) => facts.batch === batch)
+    return [job, ...mates.filter((mate) => remove(this.#waiting, mate))]
+  }
+
+  /** A job that waits and may go before those that are begun. */
+  #rivalOf(drawing: Drawing): HeldJob | undefined {
+    if (drawing.parts.length === 0) return undefined
+    const { remainingMicros, stepsLeft, preemptions, parts } = drawing
+    const others = this.#paused.filter((paused) => paused !== drawing)
+    const partialsOnDevice = [...others, drawing].reduce((sum, each) => sum + each.parts.length, 0)
     const running = { remainingMicros, stepsLeft, preemptions, partialsOnDevice }
     return this.#waiting.find(
-      ({ facts }) => facts.rival === id && mayPreempt(facts.estimateMicros, running),
+      ({ facts }) =>
+        parts.some(({ job }) => job.id === facts.rival) &&
+        mayPreempt(facts.estimateMicros, running),
     )
   }
 
-  /** Draws a job to its end, or until another may go before it, which is given back. */
-  async #draw(job: HeldJob): Promise<HeldJob | undefined> {
+  async #begin(jobs: readonly HeldJob[]): Promise<Drawing> {
+    const parts = await Promise.all(jobs.map((job) => this.#beginPart(job)))
+    return new Drawing(parts.filter((part) => part !== undefined))
+  }
+
+  /** A job's part; undefined if it is not ours to draw. */
+  async #beginPart(job: HeldJob): Promise<Part | undefined> {
+    const { database, device, now } = this.#options
+    const { lease, facts, progress } = job
     try {
-      const drawing = await this.#begin(job)
-      if (drawing === undefined) return undefined
-      while (await drawing.advance()) {
-        const newcomer = this.#rivalOf(job)
+      const { attempt } = lease
+      const isStarted = await this.#ends.persist(lease, () =>
+        markStarted(database, job.id, { attempt, device: device.facts.id, nowMs: now() }),
+      )
+      const prepared = isStarted && (await job.prepared)
+      if (!prepared) {
+        await this.#ends.letGo(lease)
+        this.#forget(job)
+        return undefined
+      }
+      const { spec } = prepared.job
+      await this.#runner()
+      progress.step(0, spec.evaluations)
+      const signal = AbortSignal.any([lease.signal, this.#givingUp.signal])
+      return new Part(job, pictureSpecOf(spec, prepared.image, facts.hasPreviews), signal)
+    } catch (error) {
+      await this.#fail(job, error)
+      return undefined
+    }
+  }
+
+  /** Draws to the end, or until another may go before, which is given back. */
+  async #draw(drawing: Drawing): Promise<HeldJob | undefined> {
+    try {
+      drawing.resumeOn(await this.#runner())
+      for (let drawn = await drawing.advance(); drawn; drawn = await drawing.advance()) {
+        const { part } = drawn
+        if ('error' in drawn) await this.#fail(part.job, drawn.error, part)
+        else if (part.isDrawn) void this.#inBackground(this.#finish(part))
+        const newcomer = this.#rivalOf(drawing)
         if (newcomer) {
           drawing.preemptions++
-          this.#paused.push(job)
+          this.#paused.push(drawing)
           return newcomer
         }
       }
-      void this.#inBackground(this.#finish(job, drawing))
     } catch (error) {
-      await this.#fail(job, error)
+      for (const part of drawing.parts) await this.#fail(part.job, error, part)
     }
     return undefined
-  }
-
-  /** Its drawing, begun or gone on with; undefined if it is not ours to draw. */
-  async #begin(job: HeldJob): Promise<Drawing | undefined> {
-    const { database, device, now } = this.#options
-    const { lease, facts, progress } = job
-    if (job.drawing) {
-      const runner = await this.#runner()
-      if (job.drawing.isOver || job.drawing.runner !== runner) job.drawing.restart(runner)
-      return job.drawing
-    }
-    const { attempt } = lease
-    const isStarted = await this.#ends.persist(lease, () =>
-      markStarted(database, job.id, { attempt, device: device.facts.id, nowMs: now() }),
-    )
-    const prepared = isStarted && (await job.prepared)
-    if (!prepared) {
-      await this.#ends.letGo(lease)
-      this.#forget(job)
-      return undefined
-    }
-    const { spec } = prepared.job
-    const runner = await this.#runner()
-    progress.step(0, spec.evaluations)
-    job.drawing = new Drawing(runner, pictureSpecOf(spec, prepared.image, facts.hasPreviews), {
-      estimateMicros: facts.estimateMicros,
-      signal: AbortSignal.any([lease.signal, this.#givingUp.signal]),
-      progress,
-    })
-    return job.drawing
   }
 
   async #runner(): Promise<Runner> {
@@ -214,41 +249,45 @@ export class Loop {
   }
 
   /** Stores what is drawn and settles, while the device draws on. */
-  async #finish(job: HeldJob, drawing: Drawing): Promise<void> {
+  async #finish(part: Part): Promise<void> {
     const { blobs, device, checkPicture } = this.#options
-    const { lease, progress } = job
+    const { job, pictures } = part
+    const { lease, facts } = job
     try {
       const { spec } = (await job.prepared)!.job
-      const { hasRecipe } = job.facts
-      const delivery = { jobId: job.id, spec, model: device.facts.model, hasRecipe }
-      const pngs = await encodePictures(drawing.pictures, delivery, checkPicture)
-      await progress.end()
+      const { model } = device.facts
+      const delivery = { jobId: job.id, spec, model, hasRecipe: facts.hasRecipe }
+      const pngs = await encodePictures(pictures, delivery, checkPicture)
+      await job.progress.end()
       lease.signal.throwIfAborted()
       const keys = await this.#ends.persist(lease, () => storePngs(blobs, pngs), blobLimitMs)
-      lease.signal.throwIfAborted()
-      this.#givingUp.signal.throwIfAborted()
+      part.signal.throwIfAborted()
       if (keys === undefined) throw new Error('internal: pictures neither stored nor given up')
-      const { timings } = drawing
-      const costMicros = await this.#charges.of(drawing.spentMicros)
-      await this.#ends.done(lease, costMicros, { keys, device: device.facts.id, timings })
+      const costMicros = await this.#charges.of(part.spentMicros)
+      const results = { keys, device: device.facts.id, timings: part.timings }
+      await this.#ends.done(lease, costMicros, results)
       this.#forget(job)
     } catch (error) {
-      await this.#fail(job, error)
+      await this.#fail(job, error, part)
     }
   }
 
   /** What becomes of a job that was cut short or went wrong: the loop's one catch. */
-  async #fail(job: HeldJob, error: unknown): Promise<void> {
+  async #fail(job: HeldJob, error: unknown, part?: Part): Promise<void> {
     const { queue, onError } = this.#options
-    const { lease, drawing } = job
+    const { lease } = job
     let isOver = true
     try {
       await job.progress.end()
-      const costMicros = await this.#charges.of(drawing?.spentMicros ?? 0)
+      const costMicros = await this.#charges.of(part?.spentMicros ?? 0)
       if (isLost(lease)) return
       if (lease.signal.aborted) await this.#ends.cancelled(lease, costMicros)
       else if (this.#givingUp.signal.aborted) await queue.giveBack(lease)
-      else isOver = await this.#meet(job, fateOf(error, lease, drawing), costMicros, error)
+      else {
+        const fate = fateOf(error, job, part)
+        if (fate.kind === 'failed' && fate.isUnexpected) onError(error)
+        isOver = await this.#meet(fate, job, costMicros, part)
+      }
     } catch (newError) {
       onError(newError)
     } finally {
@@ -257,22 +296,19 @@ export class Loop {
   }
 
   /** Lets a job meet its fate. @returns false if it is to be drawn again here */
-  async #meet(job: HeldJob, fate: Fate, costMicros: number, error: unknown): Promise<boolean> {
-    const { queue, onError } = this.#options
+  async #meet(fate: Fate, job: HeldJob, costMicros: number, part?: Part): Promise<boolean> {
+    const { queue } = this.#options
     const { lease } = job
-    if (fate.kind === 'redo') {
-      job.drawing?.makeFrugal(fate.isTiled)
-      this.#paused.push(job)
+    if (fate.kind === 'redo' && part) {
+      job.isRedone = true
+      this.#paused.push(new Drawing([part], fate.isFrugal))
       return false
     }
     if (fate.kind === 'give-back') await this.#ends.persist(lease, () => queue.giveBack(lease))
     if (fate.kind === 'retry') {
       await this.#ends.persist(lease, () => queue.retry(lease, fate.reason))
     }
-    if (fate.kind === 'failed') {
-      if (fate.isUnexpected) onError(error)
-      await this.#ends.failed(lease, fate.error, costMicros)
-    }
+    if (fate.kind === 'failed') await this.#ends.failed(lease, fate.error, costMicros)
     return true
   }
 

@@ -11,6 +11,7 @@ import { after } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isTerminal } from '../../src/core/job.ts'
 import type { JobSpec } from '../../src/core/job-spec.ts'
+import { openLog } from '../../src/log.ts'
 import { cancel, type Cancelling, type CancelOutcome } from '../../src/jobs/cancel.ts'
 import { type HeardEvent, JobEvents } from '../../src/queue/events.ts'
 import type { Payload } from '../../src/queue/lease.ts'
@@ -27,6 +28,8 @@ import { modelFolder } from './nano-runner.ts'
 
 export const databaseUrl = await newDatabase()
 export const database = openDatabase(databaseUrl)
+
+const log = openLog({ level: 'error', hasPrompts: false, secrets: [] })
 
 /** Errors that queues and workers outlived. */
 export const errors: unknown[] = []
@@ -64,7 +67,7 @@ export async function newWorker(options: Partial<WorkerOptions> = {}): Promise<W
     queue: own,
     blobs,
     modelFolder,
-    log: () => {},
+    log,
     onError,
     now: Date.now,
     ...options,
@@ -170,9 +173,11 @@ export async function cancelJob(id: string): Promise<CancelOutcome> {
     where: { id },
     include: { guild: true, member: true },
   })
+  const { platform, platformId } = guild
+  const stored = await ensureGuild(database, { platform, platformId })
   const owner = {
-    guild: await ensureGuild(database, guild),
-    member: { row: member.id, id: member.platformId, roleIds: [] },
+    guild: stored,
+    member: await ensureMember(database, stored, { id: member.platformId, roleIds: [] }),
     rank: 'member',
   } as const
   const cancelDispatch: Cancelling['cancelDispatch'] = (jobId, transaction) =>
