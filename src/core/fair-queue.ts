@@ -220,18 +220,9 @@ export class FairQueue {
 
   /** All that decides the order from here on, exactly, as plain data. */
   snapshot(): FairQueueSnapshot {
-    const unsettled = new Map<Flow, number>()
-    for (const { charges, chargedMicros } of this.#running.values()) {
-      for (const { flow, weight } of charges) {
-        const ticks = chargedMicros * ticksAtWeight(weight)
-        unsettled.set(flow, (unsettled.get(flow) ?? 0) + ticks)
-      }
-    }
-    const unsettledOf = (flow: Flow): number => unsettled.get(flow) ?? 0
     const members = Object.values(this.lanes).flatMap((lane) => this.#tree.membersOf(lane))
     return {
-      open: this.#tree.open.tags(unsettledOf),
-      strict: this.#tree.strict.tags(unsettledOf),
+      ...this.tags(),
       moderation: this.#moderation,
       weights: this.#tree.weights(),
       queued: members.flatMap(({ jobs }) => Array.from(jobs ?? [], ({ job }) => job)),
@@ -241,6 +232,22 @@ export class FairQueue {
         weights: running.charges.map(({ weight }) => weight),
         isRationed: running.isRationed,
       })),
+    }
+  }
+
+  /** The part of a snapshot that is not to be had from anywhere else: the tags of all flows. */
+  tags(): Pick<FairQueueSnapshot, 'open' | 'strict'> {
+    const unsettled = new Map<Flow, number>()
+    for (const { charges, chargedMicros } of this.#running.values()) {
+      for (const { flow, weight } of charges) {
+        const ticks = chargedMicros * ticksAtWeight(weight)
+        unsettled.set(flow, (unsettled.get(flow) ?? 0) + ticks)
+      }
+    }
+    const unsettledOf = (flow: Flow): number => unsettled.get(flow) ?? 0
+    return {
+      open: this.#tree.open.tags(unsettledOf),
+      strict: this.#tree.strict.tags(unsettledOf),
     }
   }
 

@@ -31,6 +31,7 @@ export async function saveTags(
   const gone = roots.flatMap((root) =>
     before ? [...gonePaths(root, rootFlow(tags[root]), rootFlow(before[root]))] : [],
   )
+  if (before !== undefined && changed.length + gone.length === 0) return
   await inTransaction(database, async (transaction) => {
     if (before === undefined) await transaction.flow.deleteMany()
     else await forget(transaction, [...gone, ...changed.map(({ path }) => path)])
