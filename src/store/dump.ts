@@ -79,7 +79,11 @@ export class Snapshot {
   async *blobKeys(): AsyncGenerator<string[], void, undefined> {
     await this.#client.query(
       `DECLARE keys CURSOR WITH HOLD FOR
-       SELECT DISTINCT key AS row FROM jobs, unnest(input_keys || result_keys) AS key ORDER BY 1`,
+       SELECT key AS row FROM jobs, unnest(input_keys || result_keys) AS key
+       UNION
+       SELECT match[1] FROM web_messages,
+         regexp_matches(content::text, '([0-9a-f]{64}\\.(?:png|jpg|webp))', 'g') AS match
+       ORDER BY 1`,
     )
     await this.#client.query('COMMIT')
     yield* this.#fetch('keys', keysAtOnce)

@@ -83,7 +83,7 @@ export function checkedBytes(key: string, bytes: Uint8Array): Uint8Array {
  * moments, so `before` must leave that much time; an hour is plenty.
  */
 export async function sweep(
-  blobs: BlobStore,
+  blobs: Pick<BlobStore, 'list' | 'delete'>,
   before: Date,
   usedAmong: (keys: readonly string[]) => Promise<ReadonlySet<string>>,
 ): Promise<number> {
