@@ -37,9 +37,9 @@ export type Stream = { readonly isTTY?: boolean; write(text: string): unknown }
 /** Opens a log. */
 export function openLog(options: LogOptions): Log {
   const { level, hasPrompts, secrets, stream = process.stderr } = options
-  const strikeOut = secretsOut(secrets)
+  const strike = strikeOut(secrets)
   const write = (line: string): void => {
-    const safe = strikeOut(line)
+    const safe = strike(line)
     stream.write(stream.isTTY === true ? readable(safe) : safe)
   }
   const logger = pino(
@@ -119,8 +119,8 @@ function errorEntries(error: Error): [string, unknown][] {
   ]
 }
 
-/** Takes known secrets, and passwords in URLs, out of a line of JSON. */
-function secretsOut(secrets: readonly string[]): (line: string) => string {
+/** Takes known secrets, and passwords in URLs, out of a text or a line of JSON. */
+export function strikeOut(secrets: readonly string[]): (line: string) => string {
   // Shorter ones would take ordinary words apart; no rule of ours allows one.
   const known = secrets.filter((secret) => secret.length >= 4)
   const forms = new Set(known.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]))

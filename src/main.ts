@@ -6,6 +6,7 @@
 import { start } from './app.ts'
 import { errorSentence, localeFor, words } from './chat/i18n.ts'
 import { readImagineArguments } from './cli/arguments.ts'
+import { runDoctor } from './cli/doctor.ts'
 import { imagine } from './cli/imagine.ts'
 import { runBackup, runRestore } from './cli/operate.ts'
 import { ConfigError, languageTag, readConfig, readEnvironment } from './config.ts'
@@ -44,6 +45,9 @@ const commands: Readonly<Record<string, Command>> = {
   imagine: (args, signal) => imagine(readImagineArguments(args), { environment, say, signal }),
   backup: (args, signal) => runBackup(args, { environment, say, signal }),
   restore: (args, signal) => runRestore(args, { environment, say, signal }),
+  doctor: async (args, signal) => {
+    if (!(await runDoctor(args, { environment, say, signal }))) process.exitCode = 1
+  },
 }
 
 /** Serves until a signal comes, which is how serving ends well, even before it has begun. */

@@ -52,6 +52,10 @@ const factsOfCode = {
   'restore-not-empty': [],
   'restore-in-use': ['sessions'],
   'restore-other-version': [],
+  // What the doctor alone looks at.
+  'disk-low': ['folder', 'freeMb', 'neededMb'],
+  'clock-skewed': ['seconds'],
+  'worker-missing': [],
   // The command line.
   'usage-wrong': ['usage'],
   'command-unknown': ['command', 'nearest'], // nearest: a command, or none

@@ -6,8 +6,11 @@ import type { Config } from '../config.ts'
 import { UserError } from '../core/errors.ts'
 import { EmbeddedPostgres, findEmbedded, hasEmbedded } from '../store/postgres.ts'
 
-/** `existing` beside whoever runs it, never making one; `alone` while nobody else runs it. */
-export type Company = 'existing' | 'alone'
+/**
+ * `existing`: beside whoever runs it, never making one; `any`: the same, and made if there is none;
+ * `alone`: while nobody else runs it.
+ */
+export type Company = 'existing' | 'any' | 'alone'
 
 /**
  * Gives the URL to `work`, and stops afterwards what had to be started for it.
@@ -20,10 +23,10 @@ export async function withDatabase<Result>(
   work: (databaseUrl: string) => Promise<Result>,
 ): Promise<Result> {
   if (databaseUrl !== undefined) return work(databaseUrl)
-  if (company === 'existing') {
-    const running = await findEmbedded(dataDir)
-    if (running !== undefined) return work(running)
-    if (!(await hasEmbedded(dataDir))) throw new UserError('backup-nothing', {})
+  const running = company === 'alone' ? undefined : await findEmbedded(dataDir)
+  if (running !== undefined) return work(running)
+  if (company === 'existing' && !(await hasEmbedded(dataDir))) {
+    throw new UserError('backup-nothing', {})
   }
   const postgres = await EmbeddedPostgres.start({ dataFolder: dataDir })
   try {

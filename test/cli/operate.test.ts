@@ -1,29 +1,15 @@
 /** `backup` and `restore` as an operator types them, on the database of a data folder. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { migrate } from '../../src/store/migrate.ts'
 import { query, start, temporaryFolder } from '../store/embedded-server.ts'
+import { type Ended, runCommand } from './command.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-
-/** Runs a command on a data folder to its end; gives exit code and all that it said. */
-async function run(dataFolder: string, ...args: string[]): Promise<[number | null, string]> {
-  const child = spawn(process.execPath, ['src/main.ts', ...args], {
-    cwd: root,
-    env: { ...process.env, DATA_DIR: dataFolder, LC_ALL: 'C' },
-  })
-  let said = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (text) => (said += String(text)))
-  }
-  await once(child, 'close')
-  return [child.exitCode, said]
-}
+/** Runs a command on a data folder. */
+const run = (dataFolder: string, ...args: string[]): Promise<Ended> =>
+  runCommand(args, { DATA_DIR: dataFolder })
 
 describe('backup', () => {
   it('saves a database that runs, and restore brings it to another folder', async (t) => {
