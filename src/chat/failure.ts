@@ -20,7 +20,11 @@ const mostFrames = 12
 export function failureFacts(error: unknown, depth: number = 0): FailureFacts {
   if (!(error instanceof Error)) return { name: typeof error, at: [] }
   const { name, message, stack = '', cause } = error
-  const frames = stack.split('\n').filter((line) => /^\s+at /.test(line))
+  // A stack begins with the message, which may have lines that look like frames.
+  const frames = stack
+    .slice(stack.indexOf(message) + message.length)
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
   const code = 'code' in error ? error.code : undefined
   return {
     name,

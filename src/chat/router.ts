@@ -24,6 +24,7 @@ import { type FailureFacts, failureFacts } from './failure.ts'
 import { formOf, missingValue, readOptions } from './forms.ts'
 import { Grammar } from './grammar.ts'
 import { errorSentence, type Locale, localeFor, type Words, words } from './i18n.ts'
+import { keptReplies } from './kept.ts'
 import { labelsOf } from './labels.ts'
 import { privately, type Reply } from './message.ts'
 import { type Actions, actionsOf, buttonFor, saidBy } from './said.ts'
@@ -104,8 +105,9 @@ export class Router {
       speaker = await this.#speakerOf(invocation)
       say = words(speaker.locale)
       const reply = await this.#run(invocation, speaker, say)
-      if (reply.kind === 'message' && reply.message.file !== undefined) forget()
-      return [reply]
+      if (reply.kind === 'form') return [reply] // Platforms take a form alone.
+      if (reply.message.file !== undefined) forget()
+      return [reply, ...(await keptReplies(this.#services, speaker.member, say))]
     } catch (error) {
       if (error instanceof UserError) {
         return [await this.#refusal(say, error, speaker)]

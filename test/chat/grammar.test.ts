@@ -172,11 +172,11 @@ describe('Grammar', () => {
   })
 
   it('reads anything, or refuses it', () => {
-    const known = ['saying-unknown', 'action-unknown', 'words-unexpected', 'text-too-long']
+    const known = new Set(['saying-unknown', 'action-unknown', 'words-unexpected', 'text-too-long'])
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (text) => {
         const read = refusal(`/${text}`)
-        assert.ok(!Array.isArray(read) || known.includes(String(read[0])), String(read))
+        assert.ok(!Array.isArray(read) || known.has(String(read[0])), String(read))
         assert.ok(!(read instanceof Error), String(read))
       }),
       { numRuns: 500 },
