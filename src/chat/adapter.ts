@@ -46,6 +46,10 @@ export type Showing = {
   readonly shown: ReplyTo | undefined
   /** The last edit: pictures, a failure, a cancel. */
   readonly isFinal: boolean
+  /** The platform's id of the member who alone may see it: of a private job. */
+  readonly visibleTo: string | undefined
+  /** Aborted when it has taken too long: what was not shown by then must not be shown later. */
+  readonly signal: AbortSignal
 }
 
 /** A platform. */

@@ -7,11 +7,10 @@ export function deliveryFacts(
   delivery: Delivery,
   known: Pick<JobFacts, 'model' | 'outlook' | 'isDeviceBack' | 'progress' | 'previewId'>,
 ): JobFacts {
-  const { job, platform, error, isCancelledByModerator } = delivery
+  const { job, error, isCancelledByModerator } = delivery
   const { id, state, spec, lane, resultKeys, costMicros, cancelledAtMs } = job
   return {
     id,
-    platform,
     state,
     spec,
     lane,

@@ -8,15 +8,16 @@ import type { Outlook } from '../core/eta.ts'
 import type { JobState } from '../core/job.ts'
 import type { JobSpec } from '../core/job-spec.ts'
 import type { Lane } from '../core/queued-job.ts'
-import { waitFacts } from '../core/wait.ts'
+import { sizeText } from '../core/size.ts'
+import { wordsOf } from '../core/wish.ts'
 import { type ActionVerb, printAction } from './action.ts'
 import { errorSentence, type Words } from './i18n.ts'
+import { outlookSentences, pictureOf } from './job-words.ts'
 import type { Button, Message, ShownPicture } from './message.ts'
 
 /** What is to be told of a job. */
 export type JobFacts = {
   readonly id: string
-  readonly platform: 'discord' | 'slack' | 'web'
   readonly state: JobState
   readonly spec: JobSpec
   readonly lane: Lane
@@ -42,14 +43,12 @@ export type JobFacts = {
   readonly previewId?: string | undefined
 }
 
-/** The longest description of a picture, in UTF-16 units. */
-const altTextLimit = 1_000
 const buttonsInRow = 5
 
 /** The message of a job as it is now. */
 export function jobMessage(facts: JobFacts, say: Words): Message {
   const { state, spec, id } = facts
-  const quote = spec.asked ?? spec.prompt
+  const quote = wordsOf(spec)
   if (state === 'done') return doneMessage(facts, quote, say)
   if (state === 'failed') {
     const text = say('job.failed', { reason: reasonOf(facts, say), job: id })
@@ -60,7 +59,7 @@ export function jobMessage(facts: JobFacts, say: Words): Message {
     return { text, quote, buttons: [[button(say('job.again'), 'again', id)]] }
   }
   if (facts.isStopping) return { text: say('job.stopping'), quote }
-  const buttons = [[button(say('job.cancel'), 'cancel', id, undefined, 'danger')]]
+  const buttons = [[button(say('button.cancel'), 'cancel', id, undefined, 'danger')]]
   if (state === 'queued') return { text: waitingText(facts, say), quote, buttons }
   const { progress, previewId } = facts
   if (state === 'dispatched' || progress === undefined) {
@@ -77,31 +76,17 @@ export function jobMessage(facts: JobFacts, say: Words): Message {
 
 /** Where a waiting job is, for how long, and why. */
 export function waitingText(
-  {
-    outlook,
-    lane,
-    platform,
-    isDeviceBack,
-  }: Pick<JobFacts, 'outlook' | 'lane' | 'platform' | 'isDeviceBack'>,
+  { outlook, lane, isDeviceBack }: Pick<JobFacts, 'outlook' | 'lane' | 'isDeviceBack'>,
   say: Words,
 ): string {
-  if (outlook?.hasDevice === false) return say('job.no-device')
-  const said: string[] = []
-  if (isDeviceBack) said.push(say('job.device-back'))
-  if (outlook) {
-    const position = say('job.waiting', { position: Math.max(1, outlook.position) })
-    said.push(outlook.estimate ? waitText(position, outlook.estimate, say) : position)
-    const { ownPicturesAhead: pictures = 0, otherGuildsWaiting: guilds = 0 } =
-      outlook.estimate ?? {}
-    const reason = { pictures, guilds, place: platform }
-    if (pictures > 0 && guilds > 0) said.push(say('job.reason-both', reason))
-    else if (pictures > 0) said.push(say('job.reason-own', reason))
-    else if (guilds > 0) said.push(say('job.reason-others', reason))
-  } else {
-    said.push(say('job.waiting', { position: 1 }))
-  }
-  if (lane === 'relax') said.push(say('job.relaxed'))
-  return said.join('\n')
+  const hasDevice = outlook?.hasDevice !== false
+  return [
+    ...(isDeviceBack ? [say('job.device-back')] : []),
+    // A place in line that nobody serves would be a promise.
+    ...(hasDevice ? [say('job.waiting', { position: Math.max(1, outlook?.position ?? 1) })] : []),
+    ...(outlook ? outlookSentences(say, outlook) : []),
+    ...(lane === 'relax' ? [say('job.relaxed')] : []),
+  ].join('\n')
 }
 
 /** The pictures of a job that are still there. */
@@ -109,16 +94,9 @@ export function shownPictures(
   { id, spec, resultKeys }: Pick<JobFacts, 'id' | 'spec' | 'resultKeys'>,
   say: Words,
 ): ShownPicture[] {
-  const { width, height, prompt, asked = prompt } = spec
-  const count = resultKeys.length
-  return resultKeys.flatMap((key, index) => {
-    if (key === '') return []
-    const picture = index + 1
-    const altText = shortened(say('job.alt', { count, picture, prompt: asked }), altTextLimit)
-    const extension = key.slice(key.lastIndexOf('.') + 1)
-    const fileName = `zimagine-${id}${count === 1 ? '' : `-${picture}`}.${extension}`
-    return [{ key, width, height, altText, fileName }]
-  })
+  return resultKeys.flatMap((key, index) =>
+    key === '' ? [] : [pictureOf(say, { job: id, key, picture: index + 1, spec })],
+  )
 }
 
 /** The line of facts under a job's pictures. */
@@ -126,26 +104,18 @@ export function factsLine(
   { id, spec, costMicros, model }: Pick<JobFacts, 'id' | 'spec' | 'costMicros' | 'model'>,
   say: Words,
 ): string {
-  const { seed, count, width, height, evaluations } = spec
+  const { seed, count, evaluations } = spec
   const time =
     costMicros === undefined ? 'none' : say('job.seconds', { seconds: costMicros / 1_000_000 })
-  return say('job.facts', {
+  return say('job.facts-line', {
     count,
     seeds: count === 1 ? String(seed) : `${seed}\u2013${seed + count - 1}`,
-    size: `${width}\u00d7${height}`,
+    size: sizeText(spec),
     evaluations,
     time,
     model: model ?? 'none',
     job: id,
   })
-}
-
-/** Lines to copy: the seed and what was said. */
-export function copyLines(spec: JobSpec, say: Words): NonNullable<Message['copy']> {
-  return [
-    { label: say('job.copy-seed'), text: String(spec.seed) },
-    { label: say('job.copy-prompt'), text: spec.asked ?? spec.prompt },
-  ]
 }
 
 function doneMessage(facts: JobFacts, quote: string, say: Words): Message {
@@ -184,24 +154,6 @@ function reasonOf({ error }: JobFacts, say: Words): string {
   return isFault(fault) ? errorSentence(say, new UserError(...fault)) : say('job.broken')
 }
 
-function waitText(
-  position: string,
-  { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
-  say: Words,
-): string {
-  const [from, to] = [durationText(fromMs, say), durationText(toMs, say)]
-  return from === to
-    ? say('job.wait', { position, time: to })
-    : say('job.wait-range', { position, from, to })
-}
-
-/** A time as people say it; seconds beyond ten are told in fives. */
-function durationText(ms: number, say: Words): string {
-  const { wait, unit } = waitFacts(ms)
-  const value = unit === 'second' && wait > 10 ? 5 * Math.ceil(wait / 5) : wait
-  return say('job.duration', { value, unit })
-}
-
 function button(
   label: string,
   verb: ActionVerb,
@@ -217,8 +169,4 @@ function rowsOf(buttons: readonly Button[]): Button[][] {
   return Array.from({ length: rows }, (_, row) =>
     buttons.slice(row * buttonsInRow, (row + 1) * buttonsInRow),
   )
-}
-
-function shortened(text: string, limit: number): string {
-  return text.length <= limit ? text : `${text.slice(0, limit - 1).toWellFormed()}\u2026`
 }
