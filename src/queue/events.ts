@@ -1,7 +1,8 @@
 /**
- * What happens to jobs and devices, told to every process through NOTIFY. An event is a hint, never
- * the truth: it names rows, and who missed some (a `gap`) reads the rows again. Every field is
- * bounded ASCII or a number, so no event comes near Postgres' limit of 8000 bytes.
+ * What happens to jobs, devices and the playground's messages, told to every process through NOTIFY.
+ * An event is a hint, never the truth: it names rows, and who missed some (a `gap`) reads the rows
+ * again. Every field is bounded ASCII or a number, so no event comes near Postgres' limit of 8000
+ * bytes.
  */
 import { z } from 'zod'
 import { Listener } from './listener.ts'
@@ -12,6 +13,8 @@ const channel = 'zimagine_event'
 const jobId = z.string().regex(/^[\w-]{1,64}$/)
 const device = z.string().regex(/^[\w.:@/-]{1,64}$/)
 const count = z.int().nonnegative()
+const demoGuild = z.string().regex(/^[a-z0-9-]{1,64}$/)
+const messageId = z.string().regex(/^\d{1,19}$/)
 
 const schema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('queued'), jobId }).readonly(),
@@ -34,6 +37,8 @@ const schema = z.discriminatedUnion('type', [
   /** Weight or settings of a guild have changed; `guild` is the number of its row. */
   z.object({ type: z.literal('guild'), guild: z.string().regex(/^\d{1,10}$/) }).readonly(),
   z.object({ type: z.literal('device'), device, state: z.enum(['up', 'down']) }).readonly(),
+  /** A message of the playground is new, edited or deleted. */
+  z.object({ type: z.literal('message'), guild: demoGuild, id: messageId }).readonly(),
 ])
 
 /** Something that happened, committed with the rows that made it true. */

@@ -19,6 +19,16 @@ export async function writeState(
   })
 }
 
+/** Keeps a value under a name unless there is one, and gives back the one that is kept. */
+export async function ensureState(
+  database: Database,
+  name: string,
+  value: Prisma.InputJsonValue,
+): Promise<unknown> {
+  await database.state.createMany({ data: [{ name, value }], skipDuplicates: true })
+  return (await database.state.findUniqueOrThrow({ where: { name } })).value
+}
+
 /** The value under a name, and since when; none if there is none, or none that `schema` knows. */
 export async function readState<Value>(
   database: Database | Transaction,

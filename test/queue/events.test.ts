@@ -166,6 +166,7 @@ describe('an event', () => {
     ['a job id of 65 characters', { type: 'done', jobId: 'a'.repeat(65) }],
     ['a sentence for a code', { type: 'failed', jobId, code: 'out of memory, sorry' }],
     ['a device with a line feed', { type: 'device', device: 'cuda:0\n', state: 'up' }],
+    ['words for the id of a message', { type: 'message', guild: 'fox-den', id: 'the last' }],
     ['half a step', { type: 'step', jobId, index: 0.5, evaluations: 8 }],
   ]
   for (const [fact, event] of tooMuch) {
