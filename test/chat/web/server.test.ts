@@ -1,192 +1,30 @@
-/** What the page is served and how a drawing travels, over real sockets. */
+/** What the page is served: its files and words, the place, what can be said, and how things stand. */
 import assert from 'node:assert/strict'
 import { readFileSync, readdirSync } from 'node:fs'
-import { afterEach, describe, it } from 'node:test'
+import { after, afterEach, describe, it } from 'node:test'
 import { catalogues } from '../../../src/chat/i18n.ts'
-import { serveWeb } from '../../../src/chat/web/server.ts'
-import { decodeImage, encodeImage } from '../../../src/engine/image.ts'
-import type { PictureSpec } from '../../../src/engine/pipeline.ts'
-import {
-  type Draw,
-  closeAll,
-  eventsOf,
-  facts,
-  paint,
-  pictureOf,
-  pixelsOf,
-  post,
-  serve,
-} from './hand-drawn.ts'
+import type { Status } from '../../../src/chat/web/status.ts'
+import { submit } from '../../../src/jobs/submit.ts'
+import { announceDevice } from '../../../src/store/devices.ts'
+import { newAsked, newSpec } from '../../jobs/admission.ts'
+import { newDatabase } from '../../store/database.ts'
+import { smallCommands } from '../small-commands.ts'
+import { ask, here, House } from './playground.ts'
 
-afterEach(closeAll)
+const house = new House(await newDatabase())
 
-describe('a drawing over the wire', () => {
-  it('streams steps with previews, then the picture with seed, address, size and time', async () => {
-    const url = await serve()
-
-    const response = await post(url, { prompt: 'a fox', seed: 42 })
-    const [first, second, picture, ...others] = await eventsOf(response)
-
-    assert.equal(response.headers.get('content-type'), 'application/x-ndjson')
-    assert.ok(first?.type === 'step' && second?.type === 'step' && picture?.type === 'picture')
-    assert.deepEqual([first.index, second.index, first.evaluations], [1, 2, 2])
-    const preview = Buffer.from(first.previews[0]!.replace('data:image/png;base64,', ''), 'base64')
-    assert.deepEqual(await decodeImage(preview), pixelsOf(42, 2))
-    assert.deepEqual([picture.seed, picture.width, picture.height], [42, 16, 16])
-    assert.match(picture.url, /^\/pictures\/[0-9a-f]{32}\.png$/)
-    assert.ok(Number.isInteger(picture.elapsedMs) && picture.elapsedMs >= 0)
-    assert.deepEqual(others, [])
-  })
-
-  it('sends a step before the next one is drawn', async () => {
-    const second = Promise.withResolvers<void>()
-    const url = await serve({
-      draw: async function* () {
-        yield { kind: 'step', index: 1, evaluations: 2, sigma: 0.5 }
-        await second.promise
-      },
-    })
-
-    const response = await post(url, { prompt: 'a fox' })
-    const { value } = await response.body!.getReader().read()
-    second.resolve()
-
-    assert.match(Buffer.from(value ?? []).toString(), /^\{"type":"step","index":1,/)
-  })
-
-  it('serves the picture without loss under a name with its seed', async () => {
-    const url = await serve()
-    const picture = await pictureOf(url, 42)
-
-    const response = await fetch(url + picture.url)
-
-    assert.equal(response.headers.get('content-type'), 'image/png')
-    assert.equal(response.headers.get('content-disposition'), 'inline; filename="zimagine-42.png"')
-    assert.deepEqual(await decodeImage(await response.bytes()), pixelsOf(42))
-  })
-
-  it('gives every picture of a wish its own line and address', async () => {
-    const url = await serve()
-
-    const events = await eventsOf(await post(url, { prompt: 'a fox', seed: 7, count: 3 }))
-
-    const pictures = events.filter((event) => event.type === 'picture')
-    assert.deepEqual(
-      pictures.map(({ seed }) => seed),
-      [7, 8, 9],
-    )
-    assert.equal(new Set(pictures.map((picture) => picture.url)).size, 3)
-  })
-
-  it('keeps the latest 64 pictures and says that an older one is gone', async () => {
-    const url = await serve()
-    const pictures = []
-    for (let seed = 0; seed < 65; seed++) pictures.push(await pictureOf(url, seed))
-
-    const oldest = await fetch(url + pictures[0]!.url, { headers: { 'accept-language': 'zh' } })
-    const next = await fetch(url + pictures[1]!.url)
-
-    assert.equal(oldest.status, 404)
-    assert.equal(await oldest.text(), catalogues['zh-CN']['web.not-found'])
-    assert.equal(next.status, 200)
-  })
-
-  it('hands every option on, the starting picture as its bytes', async () => {
-    const specs: PictureSpec[] = []
-    const url = await serve({
-      draw: (spec) => {
-        specs.push(spec)
-        return paint(spec)
-      },
-    })
-    const image = await encodeImage(pixelsOf(9), 'png')
-    const sizes = { width: 32, height: 48, evaluations: 3, guidance: 1.5, strength: 0.7, count: 2 }
-    const texts = { prompt: '三个气球', negativePrompt: 'blur', imageName: 'start.png' }
-
-    const wish = { ...texts, ...sizes, seed: 2 ** 32 - 1 }
-    await (await post(url, { ...wish, image: Buffer.from(image).toString('base64') })).text()
-
-    assert.deepEqual(specs, [{ ...wish, preview: true, image: Buffer.from(image) }])
-  })
-
-  it('chooses a seed when none is given, another one each time', async () => {
-    const seeds: number[] = []
-    const url = await serve({
-      draw: (spec) => {
-        seeds.push(spec.seed)
-        return paint(spec)
-      },
-    })
-
-    for (let k = 0; k < 3; k++) await (await post(url, { prompt: 'a fox' })).text()
-
-    assert.ok(seeds.every((seed) => Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32))
-    assert.equal(new Set(seeds).size, 3)
-  })
-
-  it('takes a starting picture of 20 MiB', async () => {
-    let sizeBytes = 0
-    const url = await serve({
-      draw: (spec) => {
-        sizeBytes = spec.image!.byteLength
-        return paint(spec)
-      },
-    })
-    const image = Buffer.alloc(20 * 2 ** 20).toString('base64')
-
-    await (await post(url, { prompt: 'a fox', image })).text()
-
-    assert.equal(sizeBytes, 20 * 2 ** 20)
-  })
-})
-
-describe('a cancelled drawing', () => {
-  /** Draws until its signal is aborted; `ended` tells that it was. */
-  function endless() {
-    const ended = Promise.withResolvers<void>()
-    const draw: Draw = async function* (_, signal) {
-      signal.addEventListener('abort', () => ended.resolve())
-      yield { kind: 'step', index: 1, evaluations: 2, sigma: 0.5 }
-      await ended.promise
-      throw signal.reason
-    }
-    return { draw, ended: ended.promise }
-  }
-
-  it('ends when its connection closes, without a word in the log', async () => {
-    const { draw, ended } = endless()
-    const logged: string[] = []
-    const url = await serve({ draw, log: (line) => logged.push(line) })
-    const response = await post(url, { prompt: 'a fox' })
-    const reader = response.body!.getReader()
-    await reader.read()
-
-    await reader.cancel()
-
-    await ended
-    assert.deepEqual(logged, [])
-  })
-
-  it('ends when the page is closed', async () => {
-    const { draw, ended } = endless()
-    const url = await serve({ draw })
-    const response = await post(url, { prompt: 'a fox' })
-
-    await closeAll()
-
-    await ended
-    await assert.rejects(response.text())
-  })
-})
+after(() => house.close())
+afterEach(() => house.leave())
 
 describe('the files of the page', () => {
   const folder = new URL('../../../src/chat/web/', import.meta.url)
-  const texts = readdirSync(folder)
+  const names = readdirSync(folder).filter((name) => !name.endsWith('.ts'))
+  const texts = names
     .filter((name) => /\.(?:html|css|js)$/.test(name))
     .map((name) => readFileSync(new URL(name, folder), 'utf8'))
 
   it('are all served, each with its type', async () => {
-    const url = await serve()
+    const { url } = await house.serve()
     const types = {
       html: 'text/html',
       css: 'text/css',
@@ -194,7 +32,7 @@ describe('the files of the page', () => {
       svg: 'image/svg+xml',
     }
 
-    for (const name of readdirSync(folder).filter((name) => !name.endsWith('.ts'))) {
+    for (const name of names) {
       const response = await fetch(`${url}/${name === 'page.html' ? '' : name}`)
       const extension = name.split('.').at(-1) as keyof typeof types
       assert.equal(response.status, 200, name)
@@ -209,7 +47,7 @@ describe('the files of the page', () => {
 
   it('say only words that both catalogues have, and the catalogues have no others', () => {
     const sources = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), 'utf8'))
-    const said = new Set(sources.join().match(/\bweb\.[a-z]+[a-z0-9-]*(?=['"])/g))
+    const said = new Set(sources.join().match(/\bweb\.[a-z]+[a-z0-9-]*(?=['"`])/g))
 
     for (const catalogue of Object.values(catalogues)) {
       const known = Object.keys(catalogue).filter((key) => key.startsWith('web.'))
@@ -218,54 +56,219 @@ describe('the files of the page', () => {
   })
 })
 
-describe('the words and facts of the page', () => {
+describe('the words of the page', () => {
   for (const [tags, locale] of [
     ['zh-CN,zh;q=0.9,en;q=0.8', 'zh-CN'],
     ['fr;q=0.9,en;q=0.5', 'en-US'],
   ] as const) {
     it(`offer ${locale} to a browser that prefers ${tags}`, async () => {
-      const url = await serve()
+      const { url } = await house.serve()
 
       const response = await fetch(`${url}/api/words`, { headers: { 'accept-language': tags } })
       const body = (await response.json()) as { locale: string; catalogues: typeof catalogues }
 
       assert.equal(body.locale, locale)
-      assert.equal(body.catalogues['zh-CN']['web.draw'], catalogues['zh-CN']['web.draw'])
+      assert.equal(body.catalogues['zh-CN']['web.language'], catalogues['zh-CN']['web.language'])
       assert.equal(body.catalogues['en-US']['cli.help'], undefined)
     })
   }
-
-  it('name the model and its defaults', async () => {
-    const url = await serve()
-
-    assert.deepEqual(await (await fetch(`${url}/api/model`)).json(), facts)
-  })
-
-  it('tell a watchdog that the page is there', async () => {
-    const url = await serve()
-
-    assert.deepEqual(await (await fetch(`${url}/healthz`)).json(), { ok: true })
-  })
 })
 
-describe('where the page is served', () => {
-  const options = { draw: paint, facts: async () => facts, log: (): void => {} }
+describe('the place', () => {
+  it('has two guilds with two channels and four members each, named in both languages', async () => {
+    const { url } = await house.serve()
+    const placeIn = async (locale: string) =>
+      (await (await ask(url, '/api/place', { locale })).json()) as {
+        guilds: { id: string; name: string; channels: object[]; members: { role: string }[] }[]
+      }
 
-  it('is never where others can reach it', async () => {
-    for (const host of ['0.0.0.0', '::', '192.168.0.2', 'example.com', '127.0.0.1.example.com']) {
-      await assert.rejects(serveWeb({ ...options, host, port: 0 }), {
-        code: 'listen-failed',
-        params: { host, port: 0, reason: 'remote' },
-      })
+    const [english, chinese] = [await placeIn('en-US'), await placeIn('zh-CN')]
+
+    assert.deepEqual(
+      english.guilds.map(({ id, name }) => [id, name]),
+      [
+        ['fox-den', 'Fox Den'],
+        ['workshop', 'The Workshop'],
+      ],
+    )
+    assert.deepEqual(
+      chinese.guilds.map(({ name }) => name),
+      ['狐狸窝', '小工坊'],
+    )
+    for (const { channels, members } of english.guilds) {
+      assert.equal(channels.length, 2)
+      assert.deepEqual(
+        members.map(({ role }) => role),
+        ['member', 'member', 'moderator', 'operator'],
+      )
     }
   })
 
-  it('is refused by name when the port is taken', async () => {
-    const { port } = new URL(await serve())
+  it('has rows from the start, so that everyone can be named', async () => {
+    await house.serve()
 
-    await assert.rejects(serveWeb({ ...options, host: '127.0.0.1', port: Number(port) }), {
-      code: 'port-taken',
-      params: { host: '127.0.0.1', port: Number(port) },
+    const guilds = await house.database.guild.findMany({
+      where: { platform: 'web' },
+      include: { members: true },
+      orderBy: { platformId: 'asc' },
     })
+
+    assert.deepEqual(
+      guilds.map(({ platformId, members }) => [platformId, members.length]),
+      [
+        ['fox-den', 4],
+        ['workshop', 4],
+      ],
+    )
+  })
+
+  it('tells which model draws, once one has', async () => {
+    const card = { name: 'nano', parameters: 7, defaults: { width: 128, height: 128 } }
+    const defaults = { ...card.defaults, evaluations: 8, guidance: 0 }
+    const before = await house.serve()
+    const modelCard = async () => ({ ...card, defaults })
+    const later = await house.serve({ services: { ...house.services, modelCard } })
+    const modelAt = async (url: string): Promise<unknown> =>
+      ((await (await ask(url, '/api/place')).json()) as { model: unknown }).model
+
+    assert.equal(await modelAt(before.url), null)
+    assert.deepEqual(await modelAt(later.url), { name: 'nano', parameters: 7 })
+  })
+})
+
+describe('what can be said', () => {
+  it('is every command with its options, in words of the locale', async () => {
+    const { url } = await house.serve({ commands: smallCommands().commands })
+
+    const response = await ask(url, '/api/commands', { locale: 'zh-CN' })
+
+    const commands = (await response.json()) as { path: string; options: object[] }[]
+    assert.ok(commands.length > 0)
+    for (const { path, options } of commands) assert.ok(path !== '' && Array.isArray(options))
+  })
+
+  const complete = async (url: string, kind: string, prefix: string): Promise<unknown> => {
+    const { guild, member } = here
+    return (await ask(url, '/api/complete', { kind, prefix, guild, member })).json()
+  }
+
+  it('is completed with members, channels and roles by id or name', async () => {
+    const { url } = await house.serve()
+
+    assert.deepEqual(await complete(url, 'member', 'ru'), [{ value: 'ruth', label: 'Ruth' }])
+    assert.deepEqual(await complete(url, 'channel', 'lou'), [{ value: 'lounge', label: 'lounge' }])
+    assert.deepEqual(await complete(url, 'role', 'mod'), [
+      { value: 'moderator', label: 'moderator' },
+    ])
+  })
+
+  it("is completed with one's own jobs, nobody else's", async () => {
+    const { url } = await house.serve()
+    const { id } = await house.draw()
+    const other = newAsked({ platform: 'web', ...here, member: 'jonas' })
+    await submit(house.services.admission, other, newSpec())
+
+    const label = 'a red fox in the snow'
+    assert.deepEqual(await complete(url, 'job', ''), [{ value: id, label }])
+    assert.deepEqual(await complete(url, 'job', `#${id.slice(0, 4)}`), [{ value: id, label }])
+    assert.deepEqual(await complete(url, 'job', '%'), [])
+    assert.deepEqual(await complete(url, 'job', 'zzzzzzzzzz'), [])
+  })
+})
+
+describe('how things stand', () => {
+  const at = { guild: 'workshop', member: 'lin' }
+  const statusAt = async (url: string, locale = 'en-US'): Promise<Status> =>
+    (await (await ask(url, '/api/status', { ...at, locale })).json()) as Status
+
+  it('is quiet when nobody has asked for anything', async () => {
+    const { url } = await house.serve()
+
+    assert.deepEqual(await statusAt(url), {
+      quota: {
+        text: '0 s of 300 s of device time are in use.',
+        used: 0,
+        of: 300,
+        fraction: 0,
+      },
+      queue: {
+        served: [],
+        why: 'No device is there to draw. Jobs wait, and begin as soon as one is.',
+        mine: [],
+      },
+      devices: 0,
+    })
+  })
+
+  it('tells what is in use, who is next and why, and where one stands', async () => {
+    const served = [
+      { guild: 'discord:42', weight: 1, waitingJobs: 2, runningJobs: 0 },
+      { guild: 'web:workshop', weight: 2, waitingJobs: 1, runningJobs: 1 },
+    ].map((each) => ({ ...each, lane: 'fast' as const, queuedMicros: 1 }))
+    const { url } = await house.serve({
+      services: {
+        ...house.services,
+        servedNow: () => served,
+        outlookOf: () => ({
+          position: 2,
+          hasDevice: true,
+          estimate: {
+            likelyMs: 9_000,
+            fromMs: 1,
+            toMs: 2,
+            ownPicturesAhead: 1,
+            otherGuildsWaiting: 1,
+          },
+        }),
+      },
+    })
+    const device = { id: 'test:0', deviceClass: 'cpu', model: 'nano' }
+    await announceDevice(house.database, {
+      ...device,
+      mostPixels: 1,
+      mostBatch: 1,
+      isDraining: false,
+    })
+    const asked = newAsked({ platform: 'web', ...at, channel: 'sketches', roleIds: ['member'] })
+    const { job } = await submit(house.services.admission, asked, newSpec())
+
+    const [english, chinese] = [await statusAt(url), await statusAt(url, 'zh-CN')]
+
+    assert.match(english.quota.text, /^\d+ s of 300 s of device time are in use; all of it/)
+    assert.ok(english.quota.fraction > 0)
+    assert.equal(
+      english.queue.why,
+      'Next is a community on another platform: for its weight of 1 it has had the least of the ' +
+        'devices lately. One other community is waiting.',
+    )
+    assert.deepEqual(
+      english.queue.served.map(({ guildName, isMine }) => [guildName, isMine]),
+      [
+        ['a community on another platform', false],
+        ['The Workshop', true],
+      ],
+    )
+    assert.deepEqual(english.queue.mine, [
+      {
+        job: job.id,
+        text: '“a red fox in the snow”: number 2 in line, about 9 seconds.',
+        position: 2,
+      },
+    ])
+    assert.equal(chinese.queue.mine[0]?.text, '「a red fox in the snow」：排在第 2 位，大约 9 秒。')
+    assert.equal(english.devices, 1)
+  })
+})
+
+describe('whoever watches over the process', () => {
+  it('is told whether all is well, and what is counted', async () => {
+    const well = await house.serve()
+    const unwell = await house.serve({ health: async () => ({ ok: false }) })
+
+    assert.deepEqual(await (await fetch(`${well.url}/healthz`)).json(), { ok: true })
+    assert.equal((await fetch(`${unwell.url}/healthz`)).status, 503)
+    const metrics = await fetch(`${well.url}/metrics`)
+    assert.equal(metrics.headers.get('content-type'), 'text/plain; version=0.0.4')
+    assert.equal(await metrics.text(), 'up 1\n')
   })
 })
