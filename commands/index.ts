@@ -2,8 +2,23 @@
 import type { Command } from '../src/chat/command.ts'
 import { again } from './again.ts'
 import { edit } from './edit.ts'
+import { gallery } from './gallery.ts'
+import { help } from './help.ts'
 import { imagine } from './imagine.ts'
 import { queue } from './queue.ts'
+import { quota } from './quota.ts'
+import { settings } from './settings.ts'
+import { styles } from './styles.ts'
 
 /** What people can say. */
-export const commands: readonly Command[] = [imagine, edit, again, queue]
+export const commands: readonly Command[] = [
+  imagine,
+  edit,
+  again,
+  queue,
+  gallery,
+  styles,
+  settings,
+  quota,
+  help,
+]

@@ -41,6 +41,8 @@ export type JobDetails = {
 /** A job that has not ended, with whose it is. */
 export type OpenJob = StoredJob & { readonly memberName: string | undefined }
 
+const mostAncestors = 8
+
 type Row = {
   readonly id: string
   readonly picture: number
@@ -135,6 +137,33 @@ export async function detailsOf(database: Database, id: string): Promise<JobDeta
     startedAtMs: row.startedAt?.getTime(),
     settledAtMs: row.settledAt?.getTime(),
   }
+}
+
+/** The jobs that a job was made of, from its parent on; it ends at one that the member may not see. */
+export async function ancestorsOf(
+  database: Database,
+  { guild, member }: { readonly guild: StoredGuild; readonly member: StoredMember },
+  parent: string | undefined,
+): Promise<string[]> {
+  const found: string[] = []
+  for (let id = parent; id !== undefined && found.length < mostAncestors;) {
+    const job = await findJob(database, id)
+    const isHidden = job?.spec.isPrivate && job.member !== member.id
+    if (job?.guild !== guild.id || isHidden) break
+    found.push(id)
+    id = job.spec.parent
+  }
+  return found
+}
+
+/** Whether a member keeps a picture, counted from 1. */
+export async function isKeptBy(
+  database: Database,
+  member: Pick<StoredMember, 'row'>,
+  { job, picture }: { readonly job: string; readonly picture: number },
+): Promise<boolean> {
+  const where = { memberId: member.row, jobId: job, picture: picture - 1 }
+  return (await database.favourite.count({ where })) > 0
 }
 
 /** Keeps a picture, counted from 1, for a member. */
