@@ -1,126 +1,269 @@
 /**
- * Puts the house together: one model in one runner, one page. Draws wait in line and are drawn one
- * at a time; a runner that crashed is replaced by the next draw that needs one.
+ * Puts the house together for one of three roles: a bot (chat, admission, and the scheduler and the
+ * notifier while it leads), a worker (devices), or both in one process. What is opened first is closed
+ * last, so a stop drains the devices while the notifier still delivers what they finish.
  */
+import { hostname } from 'node:os'
+import { commands } from '../commands/index.ts'
+import { runNotifier } from './chat/notifier.ts'
+import { Router } from './chat/router.ts'
+import type { Services } from './chat/services.ts'
 import { serveWeb } from './chat/web/server.ts'
-import type { Config, LogLevel } from './config.ts'
+import type { Config } from './config.ts'
 import { UserError } from './core/errors.ts'
-import { Turns } from './core/turns.ts'
-import type { PictureSpec, Step } from './engine/pipeline.ts'
-import { Runner } from './worker/runner.ts'
+import { RateLimit } from './jobs/rate-limit.ts'
+import { type Log, openLog } from './log.ts'
+import { health } from './ops/health.ts'
+import { serveHealth } from './ops/health-server.ts'
+import { Metrics } from './ops/metrics.ts'
+import { keepSweeping, type Swept } from './ops/retention.ts'
+import { JobEvents } from './queue/events.ts'
+import { Queue } from './queue/pg-boss.ts'
+import { runDispatcher } from './scheduler/dispatcher.ts'
+import { Outlooks } from './scheduler/eta.ts'
+import { whileLeading } from './scheduler/leader.ts'
+import type { BlobStore } from './store/blobs/blob-store.ts'
+import { openBlobs } from './store/blobs/open.ts'
+import { aliveDevices, readModelCard } from './store/devices.ts'
+import { migrate } from './store/migrate.ts'
+import { EmbeddedPostgres, findEmbedded } from './store/postgres.ts'
+import { closeDatabase, type Database, openDatabase } from './store/prisma.ts'
+import { startWorker, type Worker } from './worker/worker.ts'
 
-/** How many draws may wait; each holds its spec and a connection. */
-const maxWaiting = 64
+/** What a process does: everything, or one half of it. */
+export type Role = 'start' | 'bot' | 'worker'
 
 /** The house at work. */
 export type App = {
-  /** Where the page is. */
-  readonly url: string
+  /** Where the page is; a worker has none. */
+  readonly url: string | undefined
   /** Ends what is being drawn, then everything else in reverse order. */
   readonly close: () => Promise<void>
 }
 
+/** What both halves stand on. */
+type Ground = {
+  readonly config: Config
+  readonly log: Log
+  readonly onError: (error: unknown) => void
+  readonly databaseUrl: string
+  readonly database: Database
+  readonly queue: Queue
+  readonly events: JobEvents
+  readonly blobs: BlobStore
+  readonly metrics: Metrics
+}
+
 /**
- * Loads the model and serves the page. A start that fails leaves nothing behind.
+ * Starts a role; a start that fails, or that the signal gives up, leaves nothing behind.
  *
- * @throws {UserError} port-taken, listen-failed, and what `Runner.start` throws
+ * @throws {UserError} of the database, the model, the blobs or the page, whichever cannot be had
  */
-export async function start(config: Config, signal?: AbortSignal): Promise<App> {
-  const log = logger(config.logLevel)
-  const model = new Model(config.modelFolder, log)
+export async function start(config: Config, role: Role, signal?: AbortSignal): Promise<App> {
+  const house = new AsyncDisposableStack()
   try {
-    // Before the page: a model that cannot be used is told here, not to the first who wants to draw.
-    await model.runner(signal)
-    const { host, port } = config
-    const page = await serveWeb({
-      host,
-      port,
-      draw: (spec, cancel) => model.draw(spec, cancel),
-      facts: async () => (await model.runner()).facts,
-      log: (line) => log('error', line),
-    })
-    const close = async (): Promise<void> => {
-      model.refuse()
-      await page.close()
-      await model.close()
-    }
-    return { url: page.url, close }
+    const ground = await layGround(config, role, house)
+    signal?.throwIfAborted()
+    const page = role === 'worker' ? undefined : await openBot(ground, house)
+    const workers = role === 'bot' ? [] : await openWorkers(ground, role, house, signal)
+    if (role === 'worker') await tellHealth(ground, workers, house)
+    return { url: page?.url, close: () => house.disposeAsync() }
   } catch (error) {
-    await model.close()
+    await house.disposeAsync()
     throw error
   }
 }
 
-type Log = (level: LogLevel, text: string) => void
-
-/** The model in use, whichever runner holds it. */
-class Model {
-  readonly #folder: string
-  readonly #log: Log
-  readonly #turns = new Turns()
-  readonly #closing = new AbortController()
-  #runner: Promise<Runner> | undefined
-
-  constructor(folder: string, log: Log) {
-    this.#folder = folder
-    this.#log = log
-  }
-
-  /** The runner, started anew when there is none. */
-  runner(signal?: AbortSignal): Promise<Runner> {
-    this.#runner ??= this.#start(signal)
-    return this.#runner
-  }
-
-  async #start(signal: AbortSignal = this.#closing.signal): Promise<Runner> {
-    const forget = (): void => {
-      this.#runner = undefined
-    }
-    try {
-      const runner = await Runner.start({
-        modelFolder: this.#folder,
-        signal,
-        log: (text) => this.#log('debug', text),
-      })
-      void runner.exited.then(forget)
-      return runner
-    } catch (error) {
-      forget()
-      throw error
-    }
-  }
-
-  /** Draws when all who came before are done. @throws {UserError} busy, and the runner's */
-  async *draw(spec: PictureSpec, cancel: AbortSignal): AsyncGenerator<Step, void, undefined> {
-    const { waiting } = this.#turns
-    if (waiting >= maxWaiting) throw new UserError('busy', { waiting })
-    const signal = AbortSignal.any([cancel, this.#closing.signal])
-    const endTurn = await this.#turns.take(signal)
-    try {
-      const runner = await this.runner()
-      yield* runner.generate(spec, { signal })
-    } finally {
-      endTurn()
-    }
-  }
-
-  /** Ends every draw, whether it waits or is under way. */
-  refuse(): void {
-    this.#closing.abort(new UserError('runner-stopped', {}))
-  }
-
-  async close(): Promise<void> {
-    this.refuse()
-    const runner = await this.#runner?.catch(() => undefined)
-    await runner?.close()
-  }
+/** The database, brought up to date, and all that reads and writes it. */
+async function layGround(config: Config, role: Role, house: AsyncDisposableStack): Promise<Ground> {
+  const log = openLog({
+    level: config.logLevel,
+    hasPrompts: config.hasPromptsInLog,
+    secrets: config.secrets,
+  })
+  const onError = (error: unknown): void => log.error({ error }, 'something went wrong')
+  const databaseUrl = await findDatabase(config, role, log, house)
+  await migrate(databaseUrl)
+  const database = openDatabase(databaseUrl)
+  house.defer(() => closeDatabase(database))
+  const blobs = openBlobs(config.blobUrl, config.blobCredentials)
+  const queue = await Queue.open(databaseUrl, { onError })
+  house.defer(() => queue.close())
+  const events = await JobEvents.open(databaseUrl, onError)
+  house.defer(() => events.close())
+  const metrics = new Metrics(database)
+  events.subscribe((event) => metrics.hear(event))
+  return { config, log, onError, databaseUrl, database, queue, events, blobs, metrics }
 }
 
-const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
+/**
+ * The database of the settings, else the embedded one: our own, or for half a house the one that a
+ * process beside us runs on the same data folder.
+ */
+async function findDatabase(
+  { databaseUrl, dataDir }: Config,
+  role: Role,
+  log: Log,
+  house: AsyncDisposableStack,
+): Promise<string> {
+  if (databaseUrl !== undefined) return databaseUrl
+  const running = role === 'start' ? undefined : await findEmbedded(dataDir)
+  if (running !== undefined) return running
+  if (role === 'worker') throw new UserError('database-missing', { folder: dataDir })
+  const postgres = await EmbeddedPostgres.start({
+    dataFolder: dataDir,
+    log: (message) => log.of('postgres').info({}, message),
+  })
+  house.defer(() => postgres.close())
+  return postgres.url
+}
 
-/** Writes what is severe enough to stderr. */
-function logger(threshold: LogLevel): Log {
-  return (level, text) => {
-    if (levels.indexOf(level) >= levels.indexOf(threshold)) console.error(`${level}: ${text}`)
+/** Chat, admission, and the lead for whichever bot has it. */
+async function openBot(
+  ground: Ground,
+  house: AsyncDisposableStack,
+): Promise<{ readonly url: string }> {
+  const { config, log, onError, databaseUrl, database, queue, events, blobs, metrics } = ground
+  const now = Date.now
+  const outlooks = await Outlooks.open({ database, onError, now })
+  house.defer(() => outlooks.close())
+  const rateLimit = new RateLimit()
+  house.defer(() => rateLimit.close())
+  const services: Services = {
+    database,
+    blobs,
+    admission: {
+      database,
+      rateLimit,
+      ...(config.servedGuilds && { servedGuilds: config.servedGuilds }),
+      predictWaitMs: (guild) => outlooks.predictWaitMs(guild),
+      now,
+    },
+    cancelling: {
+      database,
+      cancelDispatch: (jobId, transaction) => queue.cancel(jobId, transaction),
+      now,
+    },
+    outlookOf: (jobId, guild) => outlooks.ofJob(jobId, guild),
+    servedNow: () => outlooks.servedNow(),
+    modelCard: () => readModelCard(database),
+    now,
   }
+  const router = new Router({
+    services,
+    commands,
+    operators: config.operators,
+    log: (failure) => log.of('router').error(failure, 'an invocation failed'),
+  })
+  const { host, port, webToken, purgeDays } = config
+  const page = await serveWeb({
+    host,
+    port,
+    webToken,
+    services,
+    router,
+    commands,
+    events,
+    log: (line) => log.of('web').error({}, line),
+    health: () => health({ database, dataFolder: config.dataDir, deviceIds: [] }),
+    metrics: async () => ({ contentType: metrics.contentType, body: await metrics.text() }),
+  })
+  house.defer(() => page.close())
+
+  const onSwept = ({ found, ...left }: Swept): void => {
+    metrics.setBlobs(found)
+    log.of('retention').info(left, 'what was kept long enough is gone')
+  }
+  const ending = new AbortController()
+  const leading = whileLeading(
+    async (signal) => {
+      await Promise.all([
+        runDispatcher({ database, queue, events, now }, signal),
+        runNotifier(
+          { services, events, adapters: [page.adapter], outlook: services.outlookOf, now, onError },
+          signal,
+        ),
+        keepSweeping({ database, blobs, purgeDays, onSwept, onError, now }, signal),
+      ])
+    },
+    { databaseUrl, signal: ending.signal, onError },
+  )
+  house.defer(async () => {
+    ending.abort()
+    await leading
+  })
+  return page
+}
+
+/** The devices of this process: as many as the settings say beside a bot, one in a worker's own. */
+async function openWorkers(
+  ground: Ground,
+  role: 'start' | 'worker',
+  house: AsyncDisposableStack,
+  signal: AbortSignal | undefined,
+): Promise<Worker[]> {
+  const { config, log, onError, database, queue, blobs } = ground
+  const count = role === 'worker' ? Math.max(1, config.workers) : config.workers
+  const ids = Array.from({ length: count }, (_, k) =>
+    role === 'start' ? `start/${k + 1}` : `${hostname().slice(0, 40)}/${process.pid}/${k + 1}`,
+  )
+  if (role === 'start') await takeBackLeases(ground, ids)
+  const workers: Worker[] = []
+  for (const deviceId of ids) {
+    const worker = await startWorker(
+      {
+        database,
+        queue,
+        blobs,
+        modelFolder: config.modelFolder,
+        precision: config.precision,
+        ...(config.threads !== undefined && { threads: config.threads }),
+        deviceId,
+        drainMs: config.drainSeconds * 1000,
+        now: Date.now,
+        log: log.of('worker'),
+        onError,
+      },
+      signal,
+    )
+    house.defer(() => worker.close())
+    workers.push(worker)
+  }
+  return workers
+}
+
+/**
+ * Leases that this process held before it was killed need not run out when nobody else can be
+ * holding any: then what was being drawn begins anew at once.
+ */
+async function takeBackLeases(
+  { database, queue, log }: Ground,
+  ids: readonly string[],
+): Promise<void> {
+  const others = (await aliveDevices(database, Date.now())).filter(({ id }) => !ids.includes(id))
+  if (others.length > 0) return
+  const count = await queue.giveBackAll()
+  if (count > 0) log.info({ count }, 'jobs of the last run begin anew')
+}
+
+/** Where a worker of its own tells how it is. */
+async function tellHealth(
+  { config, database, metrics }: Ground,
+  workers: readonly Worker[],
+  house: AsyncDisposableStack,
+): Promise<void> {
+  const { healthPort, host, dataDir } = config
+  if (healthPort === undefined) return
+  const server = await serveHealth({
+    host,
+    port: healthPort,
+    metrics,
+    health: () =>
+      health({
+        database,
+        dataFolder: dataDir,
+        deviceIds: workers.map(({ device }) => device().id),
+      }),
+  })
+  house.defer(() => server.close())
 }

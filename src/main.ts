@@ -3,7 +3,8 @@
  * everything asked for was done, 2 for a mistake in the command, 130 and 143 after Ctrl+C and
  * SIGTERM, 1 for anything else.
  */
-import { start } from './app.ts'
+import { basename } from 'node:path'
+import { type Role, start } from './app.ts'
 import { errorSentence, localeFor, words } from './chat/i18n.ts'
 import { readImagineArguments } from './cli/arguments.ts'
 import { runDoctor } from './cli/doctor.ts'
@@ -41,7 +42,9 @@ const isDebug = environment.LOG_LEVEL === 'debug'
 type Command = (args: readonly string[], signal: AbortSignal) => Promise<void>
 
 const commands: Readonly<Record<string, Command>> = {
-  start: serve,
+  start: (args, signal) => serve('start', args, signal),
+  bot: (args, signal) => serve('bot', args, signal),
+  worker: (args, signal) => serve('worker', args, signal),
   imagine: (args, signal) => imagine(readImagineArguments(args), { environment, say, signal }),
   backup: (args, signal) => runBackup(args, { environment, say, signal }),
   restore: (args, signal) => runRestore(args, { environment, say, signal }),
@@ -51,13 +54,19 @@ const commands: Readonly<Record<string, Command>> = {
 }
 
 /** Serves until a signal comes, which is how serving ends well, even before it has begun. */
-async function serve([argument]: readonly string[], signal: AbortSignal): Promise<void> {
+async function serve(
+  role: Role,
+  [argument]: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
   if (argument !== undefined) throw new UserError('argument-unexpected', { argument })
-  const app = await start(readConfig(environment), signal).catch((error: unknown) => {
+  const config = readConfig(environment)
+  const app = await start(config, role, signal).catch((error: unknown) => {
     if (!signal.aborted) throw error
   })
   if (app === undefined) return
-  console.log(say('app.ready', { url: app.url }))
+  const model = basename(config.modelFolder)
+  console.log(app.url ? say('app.ready', { url: app.url }) : say('app.worker-ready', { model }))
   await aborted(signal)
   console.log(say('app.stopping'))
   await app.close()

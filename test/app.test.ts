@@ -1,99 +1,142 @@
-/** The house put together: one line of draws, a model that comes back, an end that leaves nothing. */
+/**
+ * The house put together, as `npm start` does: a wish becomes a picture in the conversation, a model
+ * that dies is replaced and loses nobody's picture, a stop leaves no process and loses nothing.
+ */
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { type App, start } from '../src/app.ts'
-import { readConfig } from '../src/config.ts'
-import { children, cpuSeconds, isAlive, until } from './worker/processes.ts'
+import { type App, type Role, start } from '../src/app.ts'
+import { type Config, readConfig } from '../src/config.ts'
+import { children, isAlive, until } from './worker/processes.ts'
 
 const skip = process.platform === 'linux' ? false : 'reads processes from /proc'
-const config = readConfig({ PORT: '0', DATA_DIR: tmpdir(), LOG_LEVEL: 'error' })
+const here = { guild: 'fox-den', channel: 'pictures', member: 'mei', locale: 'en-US' }
 
-/** The answer to a wish, which comes line by line while it is drawn. */
-function ask(app: App, wish: object): Promise<Response> {
-  return fetch(`${app.url}/api/imagine`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', origin: app.url },
-    body: JSON.stringify(wish),
-  })
+const folders: string[] = []
+after(() => folders.forEach((folder) => rmSync(folder, { recursive: true })))
+
+/** The settings of a house of its own. */
+function settings(given: Record<string, string> = {}): Config {
+  const folder = mkdtempSync(join(tmpdir(), 'app-'))
+  chmodSync(folder, 0o711) // As root, the database runs as another user.
+  folders.push(folder)
+  return readConfig({ PORT: '0', DATA_DIR: folder, LOG_LEVEL: 'error', ...given })
 }
 
-/** The last line of the answer to a wish. */
-async function draw(app: App, wish: object): Promise<Record<string, unknown>> {
-  const lines = (await (await ask(app, wish)).text()).trim().split('\n')
-  return JSON.parse(lines.at(-1)!) as Record<string, unknown>
+type Said = { readonly job: string | null; readonly message: { readonly [name: string]: unknown } }
+
+async function say(url: string, text: string): Promise<Response> {
+  const body = JSON.stringify({ ...here, nonce: crypto.randomUUID(), text, attachments: [] })
+  const headers = { 'content-type': 'application/json', origin: url }
+  return fetch(`${url}/api/say`, { method: 'POST', headers, body })
 }
 
-const wish = { prompt: 'a cat', seed: 7, evaluations: 2 }
+/** The messages that show jobs, oldest first. */
+async function shown(url: string): Promise<Said[]> {
+  const answer = await fetch(`${url}/api/messages?${String(new URLSearchParams(here))}`)
+  const { messages } = (await answer.json()) as { messages: Said[] }
+  return messages.filter(({ job }) => job !== null)
+}
+
+/** Waits until so many jobs have their pictures. */
+async function drawn(url: string, count: number): Promise<Said[]> {
+  for (;;) {
+    const done = (await shown(url)).filter(({ message }) => message.pictures !== undefined)
+    if (done.length >= count) return done
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+/** Processes of ours that run the model. */
+function runners(): number[] {
+  return children().filter((pid) => commandOf(pid).includes('runner-process'))
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+async function open(config: Config, role: Role = 'start'): Promise<App & { url: string }> {
+  const app = await start(config, role)
+  return { ...app, url: app.url ?? '' }
+}
 
 describe('start', { skip }, () => {
-  let app: App
+  const config = settings()
+  let app: App & { url: string }
   before(async () => {
-    app = await start(config)
+    app = await open(config)
   })
   after(() => app.close())
 
-  it('draws for everyone who asks at the same time', async () => {
-    const answers = await Promise.all([1, 2, 3].map((seed) => draw(app, { ...wish, seed })))
+  it('draws what was said into the conversation', async () => {
+    assert.equal((await say(app.url, 'a cat --seed 7 --steps 2')).status, 200)
 
-    assert.deepEqual(
-      answers.map(({ type, seed }) => [type, seed]),
-      [1, 2, 3].map((seed) => ['picture', seed]),
+    const [first] = await drawn(app.url, 1)
+    assert.match(String(first?.message.facts), /seed 7 /)
+  })
+
+  it('draws in the end although the runner was killed meanwhile', async () => {
+    const before = (await drawn(app.url, 1)).length
+    await say(app.url, 'a dog --seed 8 --size 512x512 --steps 30')
+    await until('a step is shown', async () =>
+      (await shown(app.url)).some(({ message }) => message.progress !== undefined),
     )
-  })
-
-  it('finishes one draw before it begins the next', async () => {
-    const heard: number[] = []
-    const listen = async (seed: number): Promise<void> => {
-      const { body } = await ask(app, { ...wish, seed, evaluations: 20 })
-      for await (const _ of body!) heard.push(seed)
-    }
-
-    await Promise.all([listen(1), listen(2), listen(3)])
-
-    const turns = heard.filter((seed, k) => seed !== heard[k - 1])
-    assert.equal(turns.length, 3, `heard ${heard.join()}`)
-  })
-
-  it('draws again after the runner was killed', async () => {
-    await draw(app, wish)
-    const [runner = 0] = children()
-    process.kill(runner, 'SIGKILL')
-    await until('the runner is buried', () => !existsSync(`/proc/${runner}`))
-
-    assert.equal((await draw(app, wish)).type, 'picture')
-  })
-
-  it('tells whoever was drawing when the runner was killed, and draws for the next', async () => {
-    await draw(app, wish)
-    const [runner = 0] = children()
-    const before = cpuSeconds(runner)
-    const unlucky = draw(app, { ...wish, width: 1024, height: 1024 })
-    await until('the step has begun', () => cpuSeconds(runner) > before + 0.5)
+    const [runner = 0] = runners()
 
     process.kill(runner, 'SIGKILL')
 
-    const { type, sentences } = await unlucky
-    assert.equal(type, 'error')
-    assert.match(JSON.stringify(sentences), /was killed \(SIGKILL\).*Draw again/)
-    assert.equal((await draw(app, wish)).type, 'picture')
+    const all = await drawn(app.url, before + 1)
+    assert.match(String(all.at(-1)?.message.facts), /seed 8 /)
+    assert.ok(!isAlive(runner))
   })
 })
 
 describe('App.close', { skip }, () => {
-  it('ends what is being drawn and leaves no process', async () => {
+  it('leaves no process, and the next start finds the conversation and what waited', async () => {
     const others = children()
-    const app = await start(config)
-    const runner = children().find((pid) => !others.includes(pid))!
-    const before = cpuSeconds(runner)
-    const unlucky = draw(app, { ...wish, width: 1024, height: 1024 }).catch(() => undefined)
-    await until('the step has begun', () => cpuSeconds(runner) > before + 0.5)
+    const left = (): number[] => children().filter((pid) => !others.includes(pid))
+    const config = settings()
+    const first = await open(config)
+    await say(first.url, 'a cat --seed 7 --steps 2')
+    await drawn(first.url, 1)
+    await first.close()
+    assert.deepEqual(left(), [])
+    await assert.rejects(fetch(first.url))
 
-    await app.close()
-    await unlucky
+    const second = await open({ ...config, workers: 0 })
+    await say(second.url, 'a dog --seed 8 --steps 2')
+    await second.close()
 
-    assert.ok(!isAlive(runner))
-    await assert.rejects(fetch(app.url))
+    const third = await open(config)
+    try {
+      assert.equal((await drawn(third.url, 2)).length, 2)
+    } finally {
+      await third.close()
+    }
+    assert.deepEqual(left(), [])
+  })
+})
+
+describe('bot and worker', { skip }, () => {
+  it('meet at the embedded database of one data folder', async () => {
+    const config = settings()
+    await assert.rejects(start(config, 'worker'), { code: 'database-missing' })
+    const bot = await open(config, 'bot')
+    const worker = await start(config, 'worker')
+    try {
+      await say(bot.url, 'a cat --seed 9 --steps 2')
+      assert.equal((await drawn(bot.url, 1)).length, 1)
+      assert.equal(worker.url, undefined)
+    } finally {
+      await worker.close()
+      await bot.close()
+    }
   })
 })

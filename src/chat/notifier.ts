@@ -109,7 +109,7 @@ class Notifier {
       for (const job of this.#jobs.values()) if (job.isWaiting) job.reconsidered()
       return
     }
-    if (event.type === 'guild') return
+    if (event.type === 'guild' || event.type === 'message') return
     const job = this.#tracked(event.jobId)
     if (event.type === 'queued') job.restarted()
     else if (event.type === 'dispatched') job.changed(false)

@@ -34,6 +34,7 @@ const factsOfCode = {
   'data-folder-in-use': ['folder'],
   'data-folder-unusable': ['folder', 'reason'],
   'disk-full': ['folder'],
+  'database-missing': ['folder'],
   'database-unsupported': ['platform'],
   'database-version': ['folder', 'expected', 'got'],
   'database-start-failed': ['reason', 'log'],

@@ -4,6 +4,7 @@
  * favourites and pictures with an open report aside; then every blob that no row names is deleted, an
  * hour after it was stored at the earliest, for a job's row follows its blobs.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type BlobStore, sweep } from '../store/blobs/blob-store.ts'
 import type { Database } from '../store/prisma.ts'
 import {
@@ -38,6 +39,9 @@ export type Swept = {
 
 const dayMs = 86_400_000
 const graceMs = 3_600_000
+const sweepEveryMs = 3_600_000
+/** Not at once: a start has other things to do. */
+const firstSweepMs = 60_000
 
 /** Goes through everything once; safe to be ended anywhere and to be done twice. */
 export async function sweepOld(options: RetentionOptions): Promise<Swept> {
@@ -71,4 +75,25 @@ export async function sweepOld(options: RetentionOptions): Promise<Swept> {
     return new Set(keys.filter((key) => used.has(key) || talk.has(key)))
   })
   return { guilds, jobs, previews, blobs, found }
+}
+
+/** Sweeps each hour until the signal is aborted; a sweep that fails is told, and tried again. */
+export async function keepSweeping(
+  options: Omit<RetentionOptions, 'nowMs' | 'signal'> & {
+    readonly now: () => number
+    readonly onSwept: (swept: Swept) => void
+    readonly onError: (error: unknown) => void
+  },
+  signal: AbortSignal,
+): Promise<void> {
+  const { now, onSwept, onError } = options
+  await sleep(firstSweepMs, undefined, { signal }).catch(() => undefined)
+  while (!signal.aborted) {
+    try {
+      onSwept(await sweepOld({ ...options, nowMs: now(), signal }))
+    } catch (error) {
+      if (!signal.aborted) onError(error)
+    }
+    await sleep(sweepEveryMs, undefined, { signal }).catch(() => undefined)
+  }
 }

@@ -100,6 +100,7 @@ class Dispatcher {
 
   /** Takes note of an event. */
   hear(event: HeardEvent): void {
+    if (event.type === 'message') return
     if (event.type === 'gap') this.#isStale = true
     else if (event.type === 'device') this.#isToLook = true
     else if (event.type === 'guild') this.#heardGuilds.add(Number(event.guild))

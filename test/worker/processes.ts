@@ -27,9 +27,9 @@ export function cpuSeconds(pid: number): number {
 }
 
 /** Waits until something holds; fails when it does not within a minute, far above what is needed. */
-export async function until(what: string, holds: () => boolean): Promise<void> {
+export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + 60_000
-  while (!holds()) {
+  while (!(await holds())) {
     assert.ok(performance.now() < deadline, `waited in vain until ${what}`)
     await sleep(10)
   }

@@ -38,7 +38,7 @@ export type WebOptions = {
   readonly events: Pick<JobEvents, 'subscribe'>
   /** Hears what broke, a line at a time; never prompts. */
   readonly log: (line: string) => void
-  readonly health: () => Promise<{ readonly ok: boolean }>
+  readonly health: () => Promise<{ readonly isOk: boolean }>
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>
 }
 
@@ -135,7 +135,7 @@ async function serveFiles(app: FastifyInstance): Promise<void> {
 function serveOperations(app: FastifyInstance, { health, metrics }: WebOptions): void {
   app.get('/healthz', async (_, reply) => {
     const answer = await health()
-    return reply.code(answer.ok ? 200 : 503).send(answer)
+    return reply.code(answer.isOk ? 200 : 503).send(answer)
   })
   app.get('/metrics', async (_, reply) => {
     const { contentType, body } = await metrics()

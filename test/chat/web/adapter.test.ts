@@ -134,7 +134,13 @@ describe("a job's message", () => {
     it(`cannot be delivered to ${what}`, async () => {
       const { adapter } = await house.serve()
 
-      const showing = { nonce: '7k2mz0q9xa', shown: undefined, isFinal: true }
+      const showing = {
+        nonce: '7k2mz0q9xa',
+        shown: undefined,
+        isFinal: true,
+        visibleTo: undefined,
+        signal: AbortSignal.timeout(10_000),
+      }
       await assert.rejects(
         adapter.show(place, drawing, showing),
         (error) => error instanceof DeliveryError && error.kind === 'gone',

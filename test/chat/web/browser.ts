@@ -44,7 +44,7 @@ export class Visitor {
   }
 
   static async arrive(): Promise<Visitor> {
-    const app = await start(readConfig({ PORT: '0', LOG_LEVEL: 'error' }))
+    const app = await start(readConfig({ PORT: '0', LOG_LEVEL: 'error' }), 'start')
     return new Visitor(app, await chromium.launch({ executablePath, args: flags.split(' ') }))
   }
 
@@ -57,7 +57,7 @@ export class Visitor {
       if (message.type() === 'error') this.#complaints.push(message.text())
     })
     await page.addInitScript(watch)
-    await page.goto(this.#app.url)
+    await page.goto(this.#app.url ?? '')
     await page.getByText('5.1M').or(page.getByText('514万')).waitFor()
     return page
   }

@@ -151,7 +151,7 @@ describe('where the page is served', () => {
     commands: [],
     events: { subscribe: () => () => undefined },
     log: (): void => {},
-    health: async () => ({ ok: true }),
+    health: async () => ({ isOk: true }),
     metrics: async () => ({ contentType: 'text/plain', body: '' }),
     webToken: undefined,
   }

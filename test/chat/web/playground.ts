@@ -80,7 +80,7 @@ export class House {
       commands: [],
       events,
       log: (line) => this.logged.push(line),
-      health: async () => ({ ok: true }),
+      health: async () => ({ isOk: true }),
       metrics: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),
       ...options,
     })
@@ -131,7 +131,13 @@ export function show(
   at: Partial<typeof here> & { readonly message?: string } = {},
 ): ReturnType<Adapter['show']> {
   const place = { ...here, ...at, locale: 'en-US' }
-  return adapter.show(place, message, { nonce: job, shown: undefined, isFinal: true })
+  return adapter.show(place, message, {
+    nonce: job,
+    shown: undefined,
+    isFinal: true,
+    visibleTo: undefined,
+    signal: AbortSignal.timeout(10_000),
+  })
 }
 
 /** Asks as the page would. */

@@ -263,9 +263,9 @@ describe('how things stand', () => {
 describe('whoever watches over the process', () => {
   it('is told whether all is well, and what is counted', async () => {
     const well = await house.serve()
-    const unwell = await house.serve({ health: async () => ({ ok: false }) })
+    const unwell = await house.serve({ health: async () => ({ isOk: false }) })
 
-    assert.deepEqual(await (await fetch(`${well.url}/healthz`)).json(), { ok: true })
+    assert.deepEqual(await (await fetch(`${well.url}/healthz`)).json(), { isOk: true })
     assert.equal((await fetch(`${unwell.url}/healthz`)).status, 503)
     const metrics = await fetch(`${well.url}/metrics`)
     assert.equal(metrics.headers.get('content-type'), 'text/plain; version=0.0.4')
