@@ -49,6 +49,8 @@ export async function serveHealth(options: HealthServerOptions): Promise<HealthS
     const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error)
     throw new UserError('health-listen-failed', { host, port, reason }, { cause: error })
   }
+  // Careful: a connection that cannot be accepted (no free file) must not end the worker.
+  server.on('error', () => {})
   const address = server.address()
   const bound = typeof address === 'object' && address !== null ? address.port : port
   const close = async (): Promise<void> => {

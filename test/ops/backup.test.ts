@@ -104,7 +104,7 @@ before(async () => {
   const database = openDatabase(sourceUrl)
   const guild = await newGuild(database)
   keys = await Promise.all(
-    Array.from({ length: 9 }, (_, k) => sources.put(randomBytes(900 + k), 'image/png')),
+    Array.from({ length: 10 }, (_, k) => sources.put(randomBytes(900 + k), 'image/png')),
   )
   await sources.put(randomBytes(50), 'image/png') // Nobody's.
   const odd = 'a "fox", \\ {in} (the)\n\tsnow 雪 🦊 \u0001'
@@ -116,6 +116,9 @@ before(async () => {
   })
   await database.favourite.create({ data: { memberId: first.memberRow, jobId: first.id } })
   await database.state.create({ data: { name: 'null', value: [null, 0.1, 1e21, odd] } })
+  const talk = await database.guild.create({ data: { platform: 'web', platformId: 'demo' } })
+  const content = { files: [{ key: keys[9]! }] }
+  await database.webMessage.create({ data: { guildId: talk.id, channel: 'pictures', content } })
   await database.flow.create({ data: { path: `open/fast/${guild.id}`, start: 2n ** 62n } })
   const { id } = await newJob(database, guild)
   await newJob(database, guild, { parent: id })
@@ -239,8 +242,8 @@ describe('a backup', () => {
     const [after] = await query(targets.full, 'SELECT count(*)::int AS n FROM guilds')
 
     assert.equal(code, 'restore-not-empty')
-    assert.deepEqual(before, [{ n: 2 }], guild.id)
-    assert.deepEqual(after, { n: 1 })
+    assert.deepEqual(before, [{ n: 3 }], guild.id)
+    assert.deepEqual(after, { n: 2 })
   })
 
   it('leaves out, and tells of, a picture that is gone or damaged', async () => {
