@@ -3,6 +3,7 @@ import type { Database } from '../../store/prisma.ts'
 import { stylesOf } from '../../store/styles.ts'
 import { recentJobsOf } from '../../store/web-jobs.ts'
 import type { MessageKey, Words } from '../i18n.ts'
+import { presetKeys } from '../presets.ts'
 import type { Visitor } from './place.ts'
 
 /** A value to put in, and what it is called. */
@@ -27,7 +28,10 @@ export async function suggestions(
     label: say(each.name),
   })
   const all = {
-    style: async () => (await stylesOf(database, guild)).map(({ name }) => asSuggestion(name)),
+    style: async () => [
+      ...(await stylesOf(database, guild)).map(({ name }) => asSuggestion(name)),
+      ...presetKeys.map((key) => asSuggestion(say(`styles.${key}.name`))),
+    ],
     member: async () => guild.members.map(named),
     channel: async () => guild.channels.map(named),
     role: async () => [...new Set(guild.members.map(({ role }) => role))].map(asSuggestion),

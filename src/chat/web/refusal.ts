@@ -5,6 +5,7 @@
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { UserError } from '../../core/errors.ts'
+import type { Log } from '../../log.ts'
 import {
   errorSentence,
   type Locale,
@@ -59,12 +60,14 @@ export function inEveryLocale<T>(of: (locale: Locale) => T): Record<Locale, T> {
 }
 
 /** An error as a sentence; one that nobody expected goes to the log with its stack. */
-export function refusalOf(error: unknown, say: Words, log: (line: string) => void): Refusal {
+export function refusalOf(error: unknown, say: Words, log: Pick<Log, 'error'>): Refusal {
   if (error instanceof UserError) return { error: errorSentence(say, error) }
   if (error instanceof Refused) return { error: say(error.key, error.params) }
   const status = statusOf(error)
-  if (status >= 500) log(`web: ${error instanceof Error ? error.stack : String(error)}`)
-  if (status >= 500) return { error: say('web.broken') }
+  if (status >= 500) {
+    log.error({ error }, 'a request to the playground failed')
+    return { error: say('web.broken') }
+  }
   return { error: say(status === 413 ? 'web.request-too-large' : 'web.request-invalid') }
 }
 

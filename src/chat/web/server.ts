@@ -6,6 +6,7 @@
 import { readFile } from 'node:fs/promises'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { UserError } from '../../core/errors.ts'
+import type { Log } from '../../log.ts'
 import type { JobEvents } from '../../queue/events.ts'
 import type { Adapter } from '../adapter.ts'
 import type { Command } from '../command.ts'
@@ -36,8 +37,8 @@ export type WebOptions = {
   readonly router: Pick<Router, 'handle'>
   readonly commands: readonly Command[]
   readonly events: Pick<JobEvents, 'subscribe'>
-  /** Hears what broke, a line at a time; never prompts. */
-  readonly log: (line: string) => void
+  readonly log: Pick<Log, 'error'>
+  /** What a watchdog is told; who is not well is told with 503. */
   readonly health: () => Promise<{ readonly isOk: boolean }>
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>
 }
@@ -143,7 +144,7 @@ function serveOperations(app: FastifyInstance, { health, metrics }: WebOptions):
   })
 }
 
-function answerErrors(app: FastifyInstance, log: (line: string) => void): void {
+function answerErrors(app: FastifyInstance, log: WebOptions['log']): void {
   app.setErrorHandler((error, request, reply) => {
     const waitMs = error instanceof Refused ? error.params.waitMs : undefined
     if (typeof waitMs === 'number') void reply.header('retry-after', Math.ceil(waitMs / 1000))

@@ -1,10 +1,12 @@
 /** How things stand, in words: what a member has left, who is served next and why, what waits. */
+import type { Outlook } from '../../core/eta.ts'
+import type { Lane } from '../../core/queued-job.ts'
 import { waitFacts } from '../../core/wait.ts'
 import { usageOf, type Share } from '../../jobs/usage.ts'
 import { aliveDevices } from '../../store/devices.ts'
 import { type ListedJob, openJobsOf } from '../../store/web-jobs.ts'
-import type { Lane } from '../../core/queued-job.ts'
 import type { Locale, Words } from '../i18n.ts'
+import { cut, outlookSentences } from '../job-words.ts'
 import type { ServedGuild, Services } from '../services.ts'
 import type { Place, Visitor } from './place.ts'
 import { speaker } from './refusal.ts'
@@ -120,19 +122,15 @@ function whyOf(
 
 function jobLine(
   { id, prompt: whole, isHeld }: ListedJob,
-  { position, estimate, hasDevice }: ReturnType<Services['outlookOf']>,
+  outlook: Outlook,
   say: Words,
 ): Status['queue']['mine'][number] {
-  const prompt = shortened(whole)
+  const prompt = cut(whole, promptLimit)
   if (isHeld) return { job: id, text: say('web.job-running', { prompt }), position: 0 }
-  if (!hasDevice) return { job: id, text: say('web.job-stranded', { prompt }), position }
-  const { wait, unit } = estimate
-    ? waitFacts(estimate.likelyMs)
-    : ({ wait: 0, unit: 'none' } as const)
-  return { job: id, text: say('web.job-waiting', { prompt, position, wait, unit }), position }
-}
-
-function shortened(prompt: string): string {
-  if (prompt.length <= promptLimit) return prompt.toWellFormed()
-  return `${prompt.slice(0, promptLimit - 1).toWellFormed()}\u2026`
+  const { position } = outlook
+  const sentences = [
+    say('web.job-waiting', { prompt, position }),
+    ...outlookSentences(say, outlook),
+  ]
+  return { job: id, text: sentences.join(' '), position }
 }

@@ -7,6 +7,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
+import type { Log } from '../../log.ts'
 import type { HeardEvent, JobEvents } from '../../queue/events.ts'
 import type { Database } from '../../store/prisma.ts'
 import { findWebMessages, type WebMessage } from '../../store/web-messages.ts'
@@ -21,7 +22,7 @@ export type StreamOptions = {
   readonly events: Pick<JobEvents, 'subscribe'>
   /** How things stand for whoever looks, as JSON. */
   readonly statusOf: (visitor: Visitor, locale: Locale) => Promise<unknown>
-  readonly log: (line: string) => void
+  readonly log: Pick<Log, 'error'>
 }
 
 /** Where a page stands and what it heard last. */
@@ -204,6 +205,6 @@ export class Streams {
   }
 
   #log(error: unknown): void {
-    this.#options.log(`web: ${error instanceof Error ? error.stack : String(error)}`)
+    this.#options.log.error({ error }, 'open pages could not be told')
   }
 }

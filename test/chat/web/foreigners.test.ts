@@ -150,7 +150,7 @@ describe('where the page is served', () => {
     router: { handle: async () => [] },
     commands: [],
     events: { subscribe: () => () => undefined },
-    log: (): void => {},
+    log: { error: () => undefined },
     health: async () => ({ isOk: true }),
     metrics: async () => ({ contentType: 'text/plain', body: '' }),
     webToken: undefined,

@@ -79,7 +79,7 @@ export class House {
       },
       commands: [],
       events,
-      log: (line) => this.logged.push(line),
+      log: { error: (facts, text) => this.logged.push(`${text}: ${stackOf(facts.error)}`) },
       health: async () => ({ isOk: true }),
       metrics: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),
       ...options,
@@ -131,13 +131,7 @@ export function show(
   at: Partial<typeof here> & { readonly message?: string } = {},
 ): ReturnType<Adapter['show']> {
   const place = { ...here, ...at, locale: 'en-US' }
-  return adapter.show(place, message, {
-    nonce: job,
-    shown: undefined,
-    isFinal: true,
-    visibleTo: undefined,
-    signal: AbortSignal.timeout(10_000),
-  })
+  return adapter.show(place, message, { nonce: job, shown: undefined, isFinal: true })
 }
 
 /** Asks as the page would. */
@@ -191,4 +185,8 @@ export async function messages(
 /** The texts that somebody sees. */
 export async function texts(url: string, more: Record<string, string> = {}): Promise<string[]> {
   return (await messages(url, more)).messages.map(({ message }) => message.text)
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? '') : String(error)
 }

@@ -97,7 +97,10 @@ describe('an answer that fails', () => {
 
     assert.equal(response.status, 500)
     assert.deepEqual(await response.json(), { error: catalogues['zh-CN']['web.broken'] })
-    assert.match(house.logged.join(), /^web: Error: internal: secret[\s\S]*requests\.test\.ts/)
+    assert.match(
+      house.logged.join(),
+      /^a request to the playground failed: Error: internal: secret[\s\S]*requests\.test\.ts/,
+    )
   })
 
   it('has the sentence of an expected failure', async () => {

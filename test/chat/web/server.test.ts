@@ -162,6 +162,14 @@ describe('what can be said', () => {
     ])
   })
 
+  it('is completed with styles in words of the locale', async () => {
+    const { url } = await house.serve()
+
+    assert.deepEqual(await complete(url, 'style', 'waterc'), [
+      { value: 'watercolor', label: 'watercolor' },
+    ])
+  })
+
   it("is completed with one's own jobs, nobody else's", async () => {
     const { url } = await house.serve()
     const { id } = await house.draw()
@@ -214,8 +222,8 @@ describe('how things stand', () => {
           hasDevice: true,
           estimate: {
             likelyMs: 9_000,
-            fromMs: 1,
-            toMs: 2,
+            fromMs: 5_000,
+            toMs: 9_000,
             ownPicturesAhead: 1,
             otherGuildsWaiting: 1,
           },
@@ -248,14 +256,10 @@ describe('how things stand', () => {
         ['The Workshop', true],
       ],
     )
-    assert.deepEqual(english.queue.mine, [
-      {
-        job: job.id,
-        text: '“a red fox in the snow”: number 2 in line, about 9 seconds.',
-        position: 2,
-      },
-    ])
-    assert.equal(chinese.queue.mine[0]?.text, '「a red fox in the snow」：排在第 2 位，大约 9 秒。')
+    const [{ job: id, position, text } = { job: '', position: 0, text: '' }] = english.queue.mine
+    assert.deepEqual([id, position], [job.id, 2])
+    assert.match(text, /^“a red fox in the snow”: number 2 in line\. .*9/)
+    assert.match(chinese.queue.mine[0]!.text, /^「a red fox in the snow」：排在第 2 位。.*9/)
     assert.equal(english.devices, 1)
   })
 })
