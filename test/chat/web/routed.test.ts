@@ -24,7 +24,11 @@ const card = {
 
 async function serve(): Promise<Playground> {
   const services: WebOptions['services'] = { ...house.services, modelCard: async () => card }
-  const router = new Router({ services, commands, log: (failure) => assert.fail(String(failure)) })
+  const router = new Router({
+    services,
+    commands,
+    log: (failure) => assert.fail(failure.reference),
+  })
   return house.serve({ services, router, commands })
 }
 
