@@ -283,15 +283,19 @@ class Dispatcher {
         },
       }
     })
+    const ids = jobs.map(({ id }) => id)
+    // Before it is true: a fast worker tells of its first step before our transaction is known to be.
+    this.#noteHanded(deviceClass, ids, rivalOf)
     const outcomes = await handOver(this.#options, deviceClass, parcels)
-    const idsOf = (outcome: string): string[] =>
-      jobs.map(({ id }) => id).filter((id) => outcomes.get(id) === outcome)
-    const handed = idsOf('handed')
-    if (handed.length > 0) this.#noteHanded(deviceClass, handed, rivalOf)
-    for (const id of idsOf('gone')) this.#heardJobs.add(id)
-    for (const id of idsOf('not yet')) {
-      this.#paused.add(id)
-      this.#returnToHead(id)
+    for (const id of ids) {
+      const outcome = outcomes.get(id)
+      if (outcome === 'gone') {
+        this.#takeFromDevice(id)
+        this.#heardJobs.add(id)
+      } else if (outcome === 'not yet') {
+        this.#paused.add(id)
+        this.#returnToHead(id)
+      }
     }
   }
 

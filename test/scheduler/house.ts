@@ -103,7 +103,7 @@ export class House {
 
   /** Ends all of it. */
   async close(): Promise<void> {
-    await this.clear()
+    await this.resign()
     await this.events.close()
     await this.queue.close()
     await closeDatabase(this.database)
