@@ -26,6 +26,17 @@ import { newAsked, newJobId, newName, newSpec } from '../jobs/admission.ts'
 import { newDatabase } from '../store/database.ts'
 import { modelFolder } from './nano-runner.ts'
 
+const workers: Worker[] = []
+const queues: Queue[] = []
+// Careful: hooks run in the order in which they are made, and the database's must be the last.
+after(async () => {
+  await Promise.all(workers.map((worker) => worker.close()))
+  await Promise.all(queues.map((each) => each.close()))
+  await listening.close()
+  await closeDatabase(database)
+  rmSync(folder, { recursive: true, force: true })
+})
+
 export const databaseUrl = await newDatabase()
 export const database = openDatabase(databaseUrl)
 
@@ -36,22 +47,13 @@ export const errors: unknown[] = []
 const onError = (error: unknown): void => void errors.push(error)
 
 export const queue = await Queue.open(databaseUrl, { onError })
+queues.push(queue)
 const folder = mkdtempSync(join(tmpdir(), 'zimagine-blobs-'))
 export const blobs = openBlobs(new URL(`file://${folder}`).href)
 const listening = await JobEvents.open(databaseUrl, onError)
 /** Everything that was told, in order. */
 export const events: HeardEvent[] = []
 listening.subscribe((event) => events.push(event))
-
-const workers: Worker[] = []
-const queues: Queue[] = [queue]
-after(async () => {
-  await Promise.all(workers.map((worker) => worker.close()))
-  await Promise.all(queues.map((each) => each.close()))
-  await listening.close()
-  await closeDatabase(database)
-  rmSync(folder, { recursive: true, force: true })
-})
 
 /** Fewer steps and pixels than the model likes, for speed. */
 export const smallSpec = { width: 64, height: 64, evaluations: 4 } as const
