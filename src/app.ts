@@ -164,7 +164,7 @@ async function openBot(
     router,
     commands,
     events,
-    log: (line) => log.of('web').error({}, line),
+    log: log.of('web'),
     health: () => health({ database, dataFolder: config.dataDir, deviceIds: [] }),
     metrics: async () => ({ contentType: metrics.contentType, body: await metrics.text() }),
   })

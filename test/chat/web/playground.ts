@@ -131,7 +131,13 @@ export function show(
   at: Partial<typeof here> & { readonly message?: string } = {},
 ): ReturnType<Adapter['show']> {
   const place = { ...here, ...at, locale: 'en-US' }
-  return adapter.show(place, message, { nonce: job, shown: undefined, isFinal: true })
+  return adapter.show(place, message, {
+    nonce: job,
+    shown: undefined,
+    isFinal: true,
+    visibleTo: undefined,
+    signal: AbortSignal.timeout(10_000),
+  })
 }
 
 /** Asks as the page would. */

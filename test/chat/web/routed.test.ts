@@ -48,7 +48,13 @@ describe('a typed line', () => {
       const row = (await jobs()).at(-1)!
       const job = await findJob(house.database, row.id)
       assert.ok(job)
-      const showing = { nonce: job.id, shown: undefined, isFinal: false }
+      const showing = {
+        nonce: job.id,
+        shown: undefined,
+        isFinal: false,
+        visibleTo: undefined,
+        signal: AbortSignal.timeout(10_000),
+      }
       await adapter.show(job.replyTo, { text: 'Drawing.', quote: job.spec.prompt }, showing)
 
       assert.equal(job.spec.prompt, prompt)
@@ -85,7 +91,13 @@ describe('a typed line', () => {
     const { url, adapter } = await serve()
     const { id, key } = await house.draw()
     const place = { guild: 'fox-den', channel: 'pictures', member: 'mei' }
-    const showing = { nonce: id, shown: undefined, isFinal: true }
+    const showing = {
+      nonce: id,
+      shown: undefined,
+      isFinal: true,
+      visibleTo: undefined,
+      signal: AbortSignal.timeout(10_000),
+    }
     const shown = await adapter.show(place, pictureMessage(key), showing)
 
     await say(url, 'make it blue', { replyToId: shown.message, picture: 1 })
