@@ -1,16 +1,34 @@
 /**
  * The wire: JSON requests, and the stream of what happens in the channel that is open. A request that
  * fails throws a Refusal with a sentence to show; the stream connects again by itself, as often as it
- * takes, and says so each time, for whoever must read again what was missed.
+ * takes, and the server says what must be read again.
  */
 import { currentLocale, say } from './words.js'
 
+const againMs = 2_000
+
 /** The server's refusal, or the line's: `message` is the sentence to show. */
-export class Refusal extends Error {}
+export class Refusal extends Error {
+  /** Whether there was no answer at all. */
+  isSilence = false
+}
 
 /** Asks for JSON. @throws {Refusal} */
 export function get(path, query = {}) {
-  return ask(addressOf(path, query), {})
+  const known = Object.entries({ ...query, locale: currentLocale() })
+  return ask(`${path}?${new URLSearchParams(known)}`, {})
+}
+
+/** Asks for JSON until there is an answer. */
+export async function getAtLast(path) {
+  for (;;) {
+    try {
+      return await get(path)
+    } catch (error) {
+      if (!error.isSilence) throw error
+      await new Promise((resolve) => setTimeout(resolve, againMs))
+    }
+  }
 }
 
 /** Sends JSON. @throws {Refusal} */
@@ -26,21 +44,23 @@ export function post(path, body) {
  * Follows a channel: `onEvent(type, data)` for each event, `onState(isOpen)` when the line opens and
  * breaks. Returns what ends it.
  */
-export function follow(place, onEvent, onState) {
+export function follow({ guild, channel, member }, onEvent, onState) {
+  const query = new URLSearchParams({ guild, channel, member, locale: currentLocale() })
   let source
   let timer
   const open = () => {
-    source = new EventSource(addressOf('/api/events', place))
+    source = new EventSource(`/api/events?${query}`)
     source.addEventListener('open', () => onState(true))
     source.addEventListener('error', () => {
       onState(false)
       // A stream that the server refused is closed for good; a broken one comes back by itself.
       if (source.readyState !== EventSource.CLOSED) return
-      clearTimeout(timer)
-      timer = setTimeout(open, 2_000)
+      timer = setTimeout(open, againMs)
+      // A stream does not say why; this leads to the login if that is it.
+      get('/api/place').catch(() => {})
     })
     for (const type of ['message', 'status', 'resync']) {
-      source.addEventListener(type, (event) => onEvent(type, JSON.parse(event.data || 'null')))
+      source.addEventListener(type, (event) => onEvent(type, JSON.parse(event.data)))
     }
   }
   open()
@@ -50,7 +70,7 @@ export function follow(place, onEvent, onState) {
   }
 }
 
-/** A name that nothing else has, for a message that must not be sent twice. */
+/** A name that nothing else has, for what must not be done twice. */
 export function newNonce() {
   // Careful: `randomUUID` is missing where the page is not served from a trusted place.
   return [...crypto.getRandomValues(new Uint8Array(16))]
@@ -58,14 +78,21 @@ export function newNonce() {
     .join('')
 }
 
-function addressOf(path, query) {
-  const known = Object.entries({ ...query, locale: currentLocale() })
-  return `${path}?${new URLSearchParams(known.filter(([, value]) => value !== undefined))}`
+/** A file as base64, the way JSON can carry it. @throws {Refusal} */
+export function base64Of(file) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader()
+    reader.addEventListener('load', () =>
+      resolve(reader.result.slice(reader.result.indexOf(',') + 1)),
+    )
+    reader.addEventListener('error', () => reject(new Refusal(say('web.image-unreadable'))))
+    reader.readAsDataURL(file)
+  })
 }
 
 async function ask(address, options) {
   const response = await fetch(address, options).catch(() => {
-    throw new Refusal(say('web.unreachable'))
+    throw Object.assign(new Refusal(say('web.unreachable')), { isSilence: true })
   })
   const answer = await response.json().catch(() => ({}))
   if (response.status === 401) location.assign('/login')

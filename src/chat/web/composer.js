@@ -1,285 +1,254 @@
 /**
- * What is typed: words, a slash command with completion, pictures pasted, dropped or chosen, and the
- * picture that is answered. What was typed is never lost: a refusal leaves it in the box.
+ * What is typed: words, a slash command, pictures pasted, dropped or chosen, and the picture that is
+ * answered. What was typed is never lost: a refusal leaves it in the box, a reload finds it again,
+ * and the arrow up brings back what was said before.
  */
-import { Refusal, get } from './api.js'
-import { make } from './talk.js'
-import { dress, say } from './words.js'
+import { base64Of, newNonce, Refusal } from './api.js'
+import { Completion } from './completion.js'
+import { make } from './make.js'
+import { dress, label, tell } from './words.js'
 
-/** What the server takes, for each picture and altogether. */
+/** What the server takes: of each picture, and how many. */
 const pictureLimitBytes = 20 * 1024 * 1024
 const mostPictures = 4
-const mostCompletions = 12
+const mostRecalled = 100
+const draftKey = 'zimagine.draft'
 
-/** Makes the composer work; `onSend({ text, replyToId, picture, attachments })` may throw a Refusal. */
+/** Makes the composer work; `onSend(said)` may throw a Refusal. */
 export class Composer {
   #page
   #onSend
-  #commands = []
-  #place
+  #completion
   #answered
   #attached = []
-  #choices = []
-  #chosen = -1
   #isSending = false
+  /** What was sent last and its nonce: sent again, it is the same. */
+  #sent = {}
+  #said = []
+  /** How far back in what was said one is; 0 is what is being typed. */
+  #recalled = 0
 
   constructor(page, onSend) {
     this.#page = page
     this.#onSend = onSend
-    page.composer.addEventListener('submit', (event) => {
+    this.#completion = new Completion(page, () => this.#changed())
+    const { composer, box, file } = page
+    composer.addEventListener('submit', (event) => {
       event.preventDefault()
-      this.#send()
+      void this.#send()
     })
-    page.box.addEventListener('keydown', (event) => this.#key(event))
-    page.box.addEventListener('input', () => this.#typed())
-    page.box.addEventListener('blur', () => setTimeout(() => this.#offer([]), 150))
+    box.addEventListener('keydown', (event) => this.#key(event))
+    box.addEventListener('input', () => {
+      this.#recalled = 0
+      this.#changed()
+      this.#completion.look()
+    })
     page['answer-none'].addEventListener('click', () => this.answer(undefined))
-    page.file.addEventListener('change', () => {
-      this.#attach([...page.file.files])
-      page.file.value = ''
+    page.commands.addEventListener('click', () => this.#beginCommand())
+    file.addEventListener('change', () => {
+      this.#attach([...file.files])
+      file.value = ''
     })
-    page.box.addEventListener('paste', (event) => {
-      if (event.clipboardData.files.length > 0) event.preventDefault()
-      this.#attach([...event.clipboardData.files])
-    })
-    const main = page.composer.parentElement
-    main.addEventListener('dragover', (event) => event.preventDefault())
-    main.addEventListener('drop', (event) => {
-      event.preventDefault()
-      this.#attach([...event.dataTransfer.files])
-    })
+    this.#takePictures()
+    box.value = recallDraft()
+    this.#changed()
   }
 
   /** The commands to complete, and where and as whom. */
   knows(commands, place) {
-    this.#commands = commands
-    this.#place = place
+    this.#completion.knows(commands, place)
   }
 
   /** Puts words into the box, unless somebody's own are there. */
   suggest(text) {
-    if (this.#page.box.value.trim() === '') this.#page.box.value = text
-    this.#grow()
+    if (this.#page.box.value.trim() === '') this.#write(text)
     this.#page.box.focus()
   }
 
   /** The picture that the next words are about; none: a new one. */
   answer(answered) {
     this.#answered = answered
-    this.#page.answering.hidden = answered === undefined
+    const { answering, 'answering-text': text, box } = this.#page
+    answering.hidden = answered === undefined
     if (answered) {
-      this.#page['answering-text'].textContent = say('web.answering', {
-        number: answered.picture.number,
-        about: answered.picture.altText,
-      })
+      const { number, altText } = answered.picture
+      tell(text, 'web.answering', { number, about: altText })
     }
-    this.#page.box.dataset.placeholder = answered ? 'web.placeholder-edit' : 'web.placeholder'
-    dress(this.#page.composer)
-    this.#page.box.focus()
+    box.dataset.placeholder = answered ? 'web.placeholder-edit' : 'web.placeholder'
+    dress(this.#page.row)
+  }
+
+  /** Shows what went wrong: a sentence of the server's, or ours by its key; nothing did. */
+  refuse(error) {
+    const { error: line } = this.#page
+    line.hidden = error === undefined
+    if (error === undefined) tell(line, null)
+    else if (typeof error === 'string') tell(line, error)
+    else if (error instanceof Refusal) tell(line, null).textContent = error.message
+    else {
+      console.error(error)
+      tell(line, 'web.broken')
+    }
   }
 
   async #send() {
-    const text = this.#page.box.value.trim()
+    const { box } = this.#page
+    const typed = box.value
+    const text = typed.trim()
     if (this.#isSending || (text === '' && this.#attached.length === 0)) return
-    this.#isSending = true
-    this.#page.send.setAttribute('aria-disabled', 'true')
-    this.#refuse(undefined)
-    this.#offer([])
+    this.#sending(true)
+    this.#completion.close()
+    const [attached, answered] = [this.#attached, this.#answered]
     try {
       const attachments = await Promise.all(
-        this.#attached.map(async (file) => ({ fileName: file.name, base64: await base64Of(file) })),
+        attached.map(async (file) => ({ fileName: file.name, base64: await base64Of(file) })),
       )
-      await this.#onSend({
-        text,
-        replyToId: this.#answered?.view.id,
-        picture: this.#answered?.picture.number,
-        attachments,
-      })
-      if (this.#page.box.value.trim() === text) this.#page.box.value = ''
-      this.#attached = []
+      const reply = answered && { replyToId: answered.view.id, picture: answered.picture.number }
+      await this.#onSend(this.#numbered({ text, attachments, ...reply }))
+      this.#sent = {}
+      this.refuse(undefined)
+      this.#remember(text)
+      // What was typed meanwhile stays.
+      this.#write(box.value.startsWith(typed) ? box.value.slice(typed.length) : box.value)
+      this.#attached = this.#attached.filter((file) => !attached.includes(file))
       this.#showAttached()
-      this.answer(undefined)
-      this.#grow()
+      if (this.#answered === answered) this.answer(undefined)
     } catch (error) {
-      this.#refuse(error)
+      this.refuse(error)
     } finally {
-      this.#isSending = false
-      this.#page.send.removeAttribute('aria-disabled')
+      this.#sending(false)
     }
   }
 
-  #refuse(error) {
-    this.#page.error.hidden = error === undefined
-    this.#page.error.textContent =
-      error === undefined ? '' : error instanceof Refusal ? error.message : say('web.broken')
-    if (error !== undefined && !(error instanceof Refusal)) console.error(error)
+  /** The same again, because its answer was lost, has the same nonce. */
+  #numbered(said) {
+    const known = JSON.stringify(said)
+    if (this.#sent.known !== known) this.#sent = { known, nonce: newNonce() }
+    return { ...said, nonce: this.#sent.nonce }
   }
 
-  #attach(files) {
-    if (files.length === 0) return
-    this.#refuse(undefined)
-    for (const file of files) {
-      if (!/^image\/(?:png|jpeg|webp)$/.test(file.type)) {
-        this.#refuse(new Refusal(say('web.image-kind')))
-      } else if (file.size > pictureLimitBytes) {
-        this.#refuse(new Refusal(say('web.image-too-large')))
-      } else if (this.#attached.length < mostPictures) {
-        this.#attached.push(file)
-      }
-    }
-    this.#showAttached()
-    this.#page.box.focus()
-  }
-
-  #showAttached() {
-    const { attached } = this.#page
-    for (const image of attached.querySelectorAll('img')) URL.revokeObjectURL(image.src)
-    attached.hidden = this.#attached.length === 0
-    attached.replaceChildren(
-      ...this.#attached.map((file) => {
-        const item = make('li')
-        const remove = make('button', { type: 'button', textContent: say('web.remove-image') })
-        remove.setAttribute('aria-label', `${say('web.remove-image')}: ${file.name}`)
-        remove.addEventListener('click', () => {
-          this.#attached = this.#attached.filter((each) => each !== file)
-          this.#showAttached()
-        })
-        item.append(make('img', { src: URL.createObjectURL(file), alt: '' }), file.name, remove)
-        return item
-      }),
-    )
+  #sending(isSending) {
+    this.#isSending = isSending
+    this.#page.send.setAttribute('aria-disabled', String(isSending))
   }
 
   #key(event) {
     // Careful: the Enter that ends an input method's composition (Chinese typing) must not send;
     // Safari tells it only by the key code 229.
     if (event.isComposing || event.keyCode === 229) return
-    const isOpen = this.#choices.length > 0
-    if (isOpen && (event.key === 'ArrowDown' || event.key === 'ArrowUp')) {
+    const { box } = this.#page
+    const { key, shiftKey, ctrlKey, altKey, metaKey } = event
+    const isPlain = !shiftKey && !ctrlKey && !altKey && !metaKey
+    if (isPlain && this.#completion.takes(event)) event.preventDefault()
+    else if (key === 'Escape' && this.#answered) this.answer(undefined)
+    else if (key === 'Enter' && !shiftKey && !altKey) {
       event.preventDefault()
-      this.#choose(this.#chosen + (event.key === 'ArrowDown' ? 1 : -1))
-    } else if (isOpen && (event.key === 'Tab' || (event.key === 'Enter' && this.#chosen >= 0))) {
+      void this.#send()
+    } else if (isPlain && key === 'ArrowUp' && (box.value === '' || this.#recalled > 0)) {
       event.preventDefault()
-      this.#take(this.#choices[Math.max(0, this.#chosen)])
-    } else if (event.key === 'Escape') {
-      if (isOpen) this.#offer([])
-      else if (this.#answered) this.answer(undefined)
-    } else if (event.key === 'Enter' && !event.shiftKey) {
+      this.#recall(this.#recalled + 1)
+    } else if (isPlain && key === 'ArrowDown' && this.#recalled > 0) {
       event.preventDefault()
-      this.#send()
+      this.#recall(this.#recalled - 1)
     }
   }
 
-  #typed() {
-    this.#grow()
-    this.#offer(this.#completions())
+  #remember(text) {
+    this.#recalled = 0
+    if (text !== '' && text !== this.#said.at(-1)) this.#said.push(text)
+    this.#said = this.#said.slice(-mostRecalled)
   }
 
-  #grow() {
+  #recall(back) {
+    this.#recalled = Math.min(back, this.#said.length)
+    this.#write(this.#recalled === 0 ? '' : this.#said.at(-this.#recalled))
+  }
+
+  #beginCommand() {
+    const { box } = this.#page
+    if (!/^\s*[/\uff0f]/.test(box.value)) this.#write(`/${box.value}`)
+    box.setSelectionRange(1, 1)
+    box.focus()
+    this.#completion.look()
+  }
+
+  #write(text) {
+    this.#page.box.value = text
+    this.#changed()
+  }
+
+  /** The box is as high as its text, which a reload finds again. */
+  #changed() {
     const { box } = this.#page
     box.style.height = 'auto'
     box.style.height = `${box.scrollHeight}px`
-  }
-
-  // === Completion
-
-  /** What may stand where the caret is, if a slash command is being typed. */
-  #completions() {
-    const { box } = this.#page
-    const typed = box.value.slice(0, box.selectionStart)
-    if (!typed.startsWith('/')) return []
-    const words = typed.slice(1)
-    const known = this.#commands.filter(({ name }) => words.startsWith(`${name} `))
-    const command = known.toSorted((a, b) => b.name.length - a.name.length)[0]
-    const commands = this.#commands
-      .filter(({ name, path }) => name.startsWith(words) || path.startsWith(words))
-      .map(({ name, about }) => ({ text: `/${name} `, label: `/${name}`, about, from: 0 }))
-    if (commands.length > 0 || !command) return commands
-    return this.#options(command, typed)
-  }
-
-  #options(command, typed) {
-    const word = /[^\s]*$/.exec(typed)[0]
-    const from = typed.length - word.length
-    const [, name, prefix] = /^([^:：]+)[:：](.*)$/.exec(word) ?? []
-    const option = command.options.find((each) => each.name === name)
-    if (option?.choices) {
-      return option.choices
-        .filter(({ label, value }) => label.startsWith(prefix) || value.startsWith(prefix))
-        .map(({ label, value }) => ({ text: `${name}:${value} `, label, about: '', from }))
+    try {
+      sessionStorage.setItem(draftKey, box.value)
+    } catch {
+      // A browser that keeps nothing still sends.
     }
-    if (option && ['style', 'job', 'member'].includes(option.kind)) {
-      this.#ask(option, name, prefix, from)
-      return []
+  }
+
+  // === Pictures
+
+  /** Pictures may be pasted, and dropped wherever; a page that follows a dropped one would be lost. */
+  #takePictures() {
+    this.#page.box.addEventListener('paste', (event) => {
+      const { files, types } = event.clipboardData
+      // Careful: what is copied from an office has a picture of its text beside it.
+      if (files.length === 0 || types.includes('text/plain')) return
+      event.preventDefault()
+      this.#attach([...files])
+    })
+    const drag = (event, isOver) => {
+      if (!event.dataTransfer.types.includes('Files')) return false
+      event.preventDefault()
+      this.#page.composer.classList.toggle('dropping', isOver)
+      return true
     }
-    if (option || /[:：]/.test(word)) return []
-    return command.options
-      .filter((each) => each.name.startsWith(word) && !typed.includes(`${each.name}:`))
-      .filter(({ kind }) => kind !== 'prompt' && kind !== 'text' && kind !== 'picture')
-      .map((each) => ({ text: `${each.name}:`, label: each.name, about: each.about, from }))
+    addEventListener('dragover', (event) => drag(event, true))
+    addEventListener('dragleave', (event) => drag(event, false))
+    addEventListener('drop', (event) => {
+      if (drag(event, false)) this.#attach([...event.dataTransfer.files])
+    })
   }
 
-  async #ask({ kind }, name, prefix, from) {
-    const { box } = this.#page
-    const asked = box.value
-    const found = await get('/api/complete', { kind, prefix, ...this.#place }).catch(() => [])
-    if (box.value !== asked) return
-    this.#offer(
-      found.map(({ value, label }) => ({ text: `${name}:${value} `, label, about: '', from })),
-    )
+  #attach(files) {
+    this.refuse(undefined)
+    for (const file of files) {
+      if (!/^image\/(?:png|jpeg|webp)$/.test(file.type)) this.refuse('web.image-kind')
+      else if (file.size > pictureLimitBytes) this.refuse('web.image-too-large')
+      else if (this.#attached.length === mostPictures) this.refuse('web.images-too-many')
+      else this.#attached.push(file)
+    }
+    this.#showAttached()
+    this.#page.box.focus()
   }
 
-  #offer(choices) {
-    const { box, completions } = this.#page
-    this.#choices = choices.slice(0, mostCompletions)
-    this.#chosen = -1
-    completions.replaceChildren(
-      ...this.#choices.map((choice, k) => {
-        const item = make('li', { id: `completion-${k}` })
-        item.setAttribute('role', 'option')
-        item.setAttribute('aria-selected', 'false')
-        item.append(make('strong', { textContent: choice.label }))
-        if (choice.about) item.append(make('span', { textContent: choice.about }))
-        item.addEventListener('mousedown', (event) => {
-          event.preventDefault()
-          this.#take(choice)
+  #showAttached() {
+    const { attached, box } = this.#page
+    for (const image of attached.querySelectorAll('img')) URL.revokeObjectURL(image.src)
+    attached.hidden = this.#attached.length === 0
+    attached.replaceChildren(
+      ...this.#attached.map((file) => {
+        const remove = tell(make('button', { type: 'button' }), 'web.remove-image')
+        label(remove, 'web.remove-image-named', { fileName: file.name })
+        remove.addEventListener('click', () => {
+          this.#attached = this.#attached.filter((each) => each !== file)
+          this.#showAttached()
+          box.focus()
         })
-        return item
+        const image = make('img', { src: URL.createObjectURL(file), alt: '' })
+        return make('li', {}, image, make('span', { textContent: file.name }), remove)
       }),
     )
-    completions.hidden = this.#choices.length === 0
-    box.setAttribute('aria-expanded', String(this.#choices.length > 0))
-    box.removeAttribute('aria-activedescendant')
-  }
-
-  #choose(wanted) {
-    const { box, completions } = this.#page
-    this.#chosen = (wanted + this.#choices.length) % this.#choices.length
-    for (const [k, item] of [...completions.children].entries()) {
-      item.setAttribute('aria-selected', String(k === this.#chosen))
-    }
-    completions.children[this.#chosen].scrollIntoView({ block: 'nearest' })
-    box.setAttribute('aria-activedescendant', `completion-${this.#chosen}`)
-  }
-
-  #take({ text, from }) {
-    const { box } = this.#page
-    const rest = box.value.slice(box.selectionStart)
-    box.value = box.value.slice(0, from) + text + rest
-    box.setSelectionRange(from + text.length, from + text.length)
-    box.focus()
-    this.#typed()
   }
 }
 
-/** A file as base64, the way JSON can carry it. @throws {Refusal} */
-export function base64Of(file) {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader()
-    reader.addEventListener('load', () =>
-      resolve(reader.result.slice(reader.result.indexOf(',') + 1)),
-    )
-    reader.addEventListener('error', () => reject(new Refusal(say('web.image-unreadable'))))
-    reader.readAsDataURL(file)
-  })
+function recallDraft() {
+  try {
+    return sessionStorage.getItem(draftKey) ?? ''
+  } catch {
+    return ''
+  }
 }

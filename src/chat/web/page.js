@@ -1,17 +1,20 @@
 /**
  * The playground: a chat with Zimagine. Messages are the server's, in rows; the page only shows them,
- * so it may be opened anew, or stay open while the server starts anew, and lose nothing. A plain
- * browser module, served as it stands.
+ * so it may be opened anew, or stay open while the server starts anew, and lose nothing. Plain
+ * browser modules, served as they stand.
  */
-import { follow, get, newNonce, post, Refusal } from './api.js'
+import { follow, get, getAtLast, newNonce, post } from './api.js'
 import { Composer } from './composer.js'
-import { askForm } from './form.js'
-import { choosePlace } from './place.js'
+import { Forms } from './form.js'
+import { make } from './make.js'
+import { Switcher } from './place.js'
 import { showStatus } from './status.js'
-import { make, Talk } from './talk.js'
-import { currentLocale, locales, say, speak, tell } from './words.js'
+import { Talk } from './talk.js'
+import { currentLocale, locales, speak, tell } from './words.js'
 
 const examples = ['web.example-1', 'web.example-2', 'web.example-3', 'web.example-4']
+/** How long a line may be broken before it is worth a word. */
+const brokenMs = 1_500
 
 const page = Object.fromEntries(
   [...document.querySelectorAll('[id]')].map((element) => [element.id, element]),
@@ -19,179 +22,163 @@ const page = Object.fromEntries(
 
 /** Guild, channel, member. */
 let place
-let commands = []
 /** What ends the stream of the channel that is open. */
 let leave = () => {}
-let wasOffline = false
+let breaking
 
-const talk = new Talk(
-  { list: page.talk, scroll: page.scroll, spoken: page.spoken },
-  {
-    press,
-    answer: (view, picture) => composer.answer({ view, picture }),
+const talk = new Talk(page, {
+  press,
+  answer: (view, picture) => {
+    composer.answer({ view, picture })
+    page.box.focus()
   },
-)
-const composer = new Composer(page, say_)
+})
+const composer = new Composer(page, (said) => exchange('/api/say', said))
+const forms = new Forms(page)
 
 // === Words
 
 for (const locale of locales) {
-  const button = make('button', { type: 'button', lang: locale })
-  button.textContent = new Intl.DisplayNames([locale], { type: 'language' }).of(
-    locale.split('-')[0],
-  )
-  button.addEventListener('click', () => choose(locale))
+  const [language] = locale.split('-')
+  const name = new Intl.DisplayNames([locale], { type: 'language' }).of(language)
+  const button = make('button', { type: 'button', lang: locale, textContent: name })
+  button.addEventListener('click', () => void translate(locale))
   page.locales.append(button)
 }
 for (const key of examples) {
-  const button = make('button', { type: 'button' })
-  button.dataset.word = key
+  const button = tell(make('button', { type: 'button' }), key)
   button.addEventListener('click', () => composer.suggest(button.textContent))
   page.examples.append(button)
 }
-mark(currentLocale())
-speak(currentLocale())
+show(currentLocale())
 
-async function choose(locale) {
+function show(locale) {
   speak(locale)
-  mark(locale)
-  switcher.rename((await readPlace()).guilds)
-  await enter(place)
+  for (const button of page.locales.children) button.ariaPressed = String(button.lang === locale)
 }
 
-function mark(locale) {
-  for (const button of page.locales.children) {
-    button.setAttribute('aria-pressed', String(button.lang === locale))
-  }
+/** The same place in another language; what is typed stays, and what is answered. */
+async function translate(locale) {
+  show(locale)
+  composer.refuse(undefined)
+  talk.translate()
+  switcher.rename((await readPlace()).guilds)
+  open()
 }
 
 // === Places
 
 async function readPlace() {
-  const there = await get('/api/place')
-  const { model } = there
-  if (model) tell(page.model, 'web.model', model)
-  tell(page.about, model?.name === 'nano' ? 'web.about-nano' : null)
+  const there = await getAtLast('/api/place')
+  tell(page.model, there.model ? 'web.model' : null, there.model ?? {})
+  tell(page.about, there.model?.name === 'nano' ? 'web.about-nano' : null)
   return there
 }
 
-const switcher = choosePlace(page, (await readPlace()).guilds, (chosen) => void enter(chosen))
+const switcher = new Switcher(page, (await readPlace()).guilds, enter)
+enter(switcher.place)
 
-/** Opens a channel: what was said, and from then on what is said. */
-async function enter(chosen) {
-  leave()
+function enter(chosen) {
   place = chosen
   talk.clear()
   composer.answer(undefined)
+  composer.refuse(undefined)
   page.older.hidden = true
-  closeDrawers()
+  page.welcome.hidden = true
+  open()
+}
+
+/** Follows the channel; the stream says first of all that everything is to be read. */
+function open() {
+  leave()
   leave = follow(place, hear, (isOpen) => {
-    page.offline.hidden = isOpen
-    if (isOpen && wasOffline) void readNewest()
-    wasOffline = !isOpen
+    clearTimeout(isOpen ? breaking : undefined)
+    if (isOpen) breaking = undefined
+    else breaking ??= setTimeout(() => (page.offline.hidden = false), brokenMs)
+    if (isOpen) page.offline.hidden = true
   })
-  const here = place
-  commands = await get('/api/commands').catch(() => [])
-  composer.knows(commands, place)
-  await readNewest()
-  if (here === place) showStatusOf(await get('/api/status', place).catch(() => undefined))
+  void read()
 }
 
 function hear(type, data) {
-  if (type === 'message') {
-    talk.put(data)
+  if (type === 'status') showStatus(page, data, (job) => void press(`v1:cancel:${job}`))
+  else if (type === 'resync') void read()
+  else {
     page.welcome.hidden = true
-  } else if (type === 'status') {
-    showStatusOf(data)
-  } else {
-    void readNewest()
+    talk.hear(data)
   }
 }
 
-async function readNewest() {
+/** Reads what there is to say and what was said. */
+async function read() {
   const here = place
   try {
-    const { messages, hasMore } = await get('/api/messages', place)
+    const [commands, { messages, hasMore }] = await Promise.all([
+      get('/api/commands'),
+      get('/api/messages', place),
+    ])
     if (here !== place) return
-    const wasEmpty = talk.isEmpty
-    for (const view of messages) talk.put(view)
-    if (wasEmpty) page.older.hidden = !hasMore
-    page.welcome.hidden = messages.length > 0
-    if (wasEmpty) talk.toEnd()
+    composer.knows(commands, place)
+    // After a long while there may be a gap, which nobody would see.
+    if (hasMore && !talk.has(messages)) talk.clear()
+    if (talk.isEmpty) page.older.hidden = !hasMore
+    talk.fill(messages)
+    page.welcome.hidden = !talk.isEmpty
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    page.offline.hidden = false
-    wasOffline = true
+    // A broken line is told of already, and once it is whole the server says to read again.
+    if (!error.isSilence) composer.refuse(error)
   }
 }
 
-page.older.addEventListener('click', async () => {
-  const { messages, hasMore } = await get('/api/messages', { ...place, before: talk.oldestId })
-  talk.prepend(messages)
-  page.older.hidden = !hasMore
-})
+page.older.addEventListener('click', () => void readOlder())
 
-function showStatusOf(status) {
-  if (status) showStatus(page, status, (job) => void press(`v1:cancel:${job}`))
+async function readOlder() {
+  const here = place
+  try {
+    const { messages, hasMore } = await get('/api/messages', { ...place, before: talk.oldestId })
+    if (here !== place) return
+    talk.fill(messages)
+    page.older.hidden = !hasMore
+  } catch (error) {
+    composer.refuse(error)
+  }
 }
 
 // === Saying and pressing
 
-async function say_(said) {
-  const answer = await post('/api/say', { ...place, nonce: newNonce(), ...said })
-  show(answer)
-}
-
 async function press(action, view) {
   try {
-    show(
-      await post('/api/press', { ...place, nonce: newNonce(), messageId: view?.id, action }),
-      view,
-    )
+    await exchange('/api/press', { ...pressOf(view), action, nonce: newNonce() })
+    composer.refuse(undefined)
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    page.error.hidden = false
-    page.error.textContent = error.message
+    composer.refuse(error)
   }
 }
 
-/** Shows what was answered; messages come over the stream as well. */
-function show({ replies }, view) {
-  page.error.hidden = true
-  for (const reply of replies) {
-    if (reply.kind === 'message') talk.put(reply.view)
-    else
-      askForm(page, reply.form, (fields, attachments) =>
-        fill(reply.form, view, fields, attachments),
-      )
-  }
+/** Asks, and shows what was answered; messages come over the stream as well. @throws {Refusal} */
+async function exchange(path, asked) {
+  const here = place
+  const { message, replies } = await post(path, { ...place, ...asked })
+  if (here !== place) return
+  const views = replies.filter(({ kind }) => kind === 'message').map(({ view }) => view)
+  if (message) talk.hear(message)
+  for (const view of views) talk.hear(view)
   page.welcome.hidden = !talk.isEmpty
+  if (message) talk.toEnd()
+  const form = replies.find(({ kind }) => kind === 'form')?.form
+  if (form) forms.ask(form, fillerOf(form, asked.messageId ?? message?.id))
 }
 
-async function fill({ action }, view, fields, attachments) {
-  const nonce = newNonce()
-  const body = { ...place, nonce, messageId: view?.id, action, fields, attachments }
-  show(await post('/api/press', body), view)
-}
-
-// === Drawers of narrow screens
-
-for (const name of ['place', 'status']) {
-  const button = page[`open-${name}`]
-  button.addEventListener('click', () => {
-    const isOpen = page[name].classList.toggle('open')
-    button.setAttribute('aria-expanded', String(isOpen))
-    if (isOpen) page[name].querySelector('select, button, h2')?.focus?.()
-  })
-}
-
-function closeDrawers() {
-  for (const name of ['place', 'status']) {
-    page[name].classList.remove('open')
-    page[`open-${name}`].setAttribute('aria-expanded', 'false')
+/** The same again, because its answer was lost, has the same nonce. */
+function fillerOf({ action }, messageId) {
+  let sent = {}
+  return async (filled) => {
+    const known = JSON.stringify(filled)
+    if (sent.known !== known) sent = { known, nonce: newNonce() }
+    await exchange('/api/press', { messageId, action, nonce: sent.nonce, ...filled })
   }
 }
 
-document.addEventListener('keydown', (event) => {
-  if (event.key === 'Escape' && !event.defaultPrevented) closeDrawers()
-})
+function pressOf(view) {
+  return view ? { messageId: view.id } : {}
+}

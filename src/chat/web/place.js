@@ -3,98 +3,136 @@
  * choice is remembered for the next visit, and is the address's hash, so that a second window can be
  * somebody else.
  */
-import { say } from './words.js'
+import { make } from './make.js'
+import { portraitOf } from './portrait.js'
+import { tell } from './words.js'
 
 const remembered = 'zimagine.place'
 
-/** Makes the switchers work. `onChange(place)` is told of the first choice and each later one. */
-export function choosePlace(page, guilds, onChange) {
-  let guilds_ = guilds
-  let place = placeNear(guilds_, readHash() ?? recall())
+/** The switchers of a page; `onChange(place)` is told of each choice, not of the first place. */
+export class Switcher {
+  #page
+  #guilds
+  #place
 
-  const fill = () => {
-    const guild = guilds_.find(({ id }) => id === place.guild)
-    page.guild.replaceChildren(...guilds_.map(({ id, name }) => optionOf(id, name)))
-    page.guild.value = place.guild
-    page.member.replaceChildren(
-      ...guild.members.map(({ id, name, role }) =>
-        optionOf(id, role === 'member' ? name : `${name} (${say(`web.role-${role}`)})`),
-      ),
-    )
-    page.member.value = place.member
-    page.channels.replaceChildren(
-      ...guild.channels.map(({ id, name }) => {
-        const button = document.createElement('button')
-        button.type = 'button'
-        button.textContent = `# ${name}`
-        button.setAttribute('aria-pressed', String(id === place.channel))
-        button.addEventListener('click', () => go({ ...place, channel: id }))
-        return button
-      }),
-    )
-    page.channel.textContent = `# ${guild.channels.find(({ id }) => id === place.channel).name}`
-  }
-  const go = (wanted) => {
-    place = placeNear(guilds_, wanted)
-    remember(place)
-    fill()
-    onChange(place)
-  }
-
-  page.guild.addEventListener('change', () => go({ guild: page.guild.value }))
-  page.member.addEventListener('change', () => go({ ...place, member: page.member.value }))
-  addEventListener('hashchange', () => {
-    const wanted = readHash()
-    if (
-      wanted !== undefined &&
-      JSON.stringify(placeNear(guilds_, wanted)) !== JSON.stringify(place)
-    ) {
-      go(wanted)
+  constructor(page, guilds, onChange) {
+    this.#page = page
+    this.#guilds = guilds
+    this.#place = this.#near(readHash() ?? recall())
+    const go = (wanted) => {
+      this.#place = this.#near(wanted)
+      this.#show(wanted.guild === page.guilds.dataset.shown)
+      onChange(this.#place)
     }
+    page.guilds.addEventListener('change', ({ target }) => go({ guild: target.value }))
+    page.channels.addEventListener('change', ({ target }) =>
+      go({ ...this.#place, channel: target.value }),
+    )
+    page.members.addEventListener('change', ({ target }) =>
+      go({ ...this.#place, member: target.value }),
+    )
+    addEventListener('hashchange', () => {
+      const wanted = readHash()
+      if (wanted && hashOf(this.#near(wanted)) !== hashOf(this.#place)) go(wanted)
+    })
+    this.#show(false)
+  }
+
+  /** Guild, channel and member, by id. */
+  get place() {
+    return this.#place
+  }
+
+  /** The same places in other words. */
+  rename(guilds) {
+    this.#guilds = guilds
+    this.#show(false)
+  }
+
+  /** The place wanted as far as there is such a one; the first of everything else. */
+  #near(wanted) {
+    const guild = oneOf(this.#guilds, wanted.guild)
+    return {
+      guild: guild.id,
+      channel: oneOf(guild.channels, wanted.channel).id,
+      member: oneOf(guild.members, wanted.member).id,
+    }
+  }
+
+  #show(isSameGuild) {
+    const { guilds, channels, members, channel, here } = this.#page
+    const at = this.#place
+    const guild = oneOf(this.#guilds, at.guild)
+    // Careful: what is made anew loses the focus, so only what is another guild's or language's is.
+    if (!isSameGuild) {
+      guilds.dataset.shown = guild.id
+      offer(guilds, this.#guilds, () => [])
+      offer(channels, guild.channels, () => [make('span', { textContent: '#' })])
+      offer(members, guild.members, (member) => [portraitOf(member)])
+    }
+    check(guilds, at.guild)
+    check(channels, at.channel)
+    check(members, at.member)
+    const there = `# ${oneOf(guild.channels, at.channel).name}`
+    const { name } = oneOf(guild.members, at.member)
+    channel.textContent = there
+    here.textContent = there
+    document.title = `${there} · ${guild.name} · Zimagine`
+    tell(this.#page.as, 'web.as', { guild: guild.name, member: name })
+    remember(at)
+  }
+}
+
+/** Fills a group of radio buttons, after its legend. */
+function offer(group, choices, markOf) {
+  const focused = group.contains(document.activeElement) ? document.activeElement.value : undefined
+  const made = choices.map((choice) => {
+    const input = make('input', { type: 'radio', name: group.id, value: choice.id })
+    const row = make('label', { className: 'choice' }, input, ...markOf(choice))
+    row.append(make('span', { className: 'name', dir: 'auto', textContent: choice.name }))
+    if (choice.role && choice.role !== 'member') {
+      row.append(' ', tell(make('span', { className: 'role' }), `web.role-${choice.role}`))
+    }
+    return row
   })
-  go(place)
-  return {
-    /** The same places in other words. */
-    rename(renamed) {
-      guilds_ = renamed
-      fill()
-    },
+  group.replaceChildren(group.querySelector('legend'), ...made)
+  if (focused !== undefined) {
+    check(group, focused)
+    group.querySelector(':checked')?.focus()
   }
 }
 
-/** The place wanted as far as there is such a one; the first of everything else. */
-function placeNear(guilds, wanted = {}) {
-  const oneOf = (list, id) => list.find((each) => each.id === id) ?? list[0]
-  const guild = oneOf(guilds, wanted.guild)
-  return {
-    guild: guild.id,
-    channel: oneOf(guild.channels, wanted.channel).id,
-    member: oneOf(guild.members, wanted.member).id,
-  }
+function check(group, value) {
+  for (const input of group.querySelectorAll('input')) input.checked = input.value === value
 }
 
-function optionOf(value, text) {
-  const option = document.createElement('option')
-  option.value = value
-  option.textContent = text
-  return option
+function oneOf(list, id) {
+  return list.find((each) => each.id === id) ?? list[0]
+}
+
+function hashOf({ guild, channel, member }) {
+  return `#${[guild, channel, member].map(encodeURIComponent).join('/')}`
 }
 
 function readHash() {
-  const [guild, channel, member] = location.hash.slice(1).split('/').map(decodeURIComponent)
-  return member === undefined ? undefined : { guild, channel, member }
+  try {
+    const [guild, channel, member] = location.hash.slice(1).split('/').map(decodeURIComponent)
+    return member === undefined ? undefined : { guild, channel, member }
+  } catch {
+    return undefined
+  }
 }
 
 function recall() {
   try {
-    return JSON.parse(localStorage.getItem(remembered) ?? '{}')
+    return JSON.parse(localStorage.getItem(remembered)) ?? {}
   } catch {
     return {}
   }
 }
 
 function remember(place) {
-  history.replaceState(null, '', `#${[place.guild, place.channel, place.member].join('/')}`)
+  history.replaceState(null, '', hashOf(place))
   try {
     localStorage.setItem(remembered, JSON.stringify(place))
   } catch {
