@@ -105,12 +105,12 @@ function place(
 
   const guildStart = guild ? startOf(guild) : inner!.virtualTime
   const guildRate = guild ? rateOf(guild) : ticksPerMicro
-  const others = [...inner!.waiting].filter((each) => each !== guild)
+  const isGuildWaiting = guild !== undefined && inner!.waiting.has(guild)
   return {
     lane,
     startMicros: micros(inner!.rebased + guildStart + ahead.microsAhead * guildRate),
     ...ahead,
-    otherGuilds: others.length,
+    otherGuilds: inner!.waiting.size - (isGuildWaiting ? 1 : 0),
   }
 }
 

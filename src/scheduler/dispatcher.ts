@@ -37,7 +37,7 @@ const auditIntervalMs = 10_000
 const writeIntervalMs = 1_000
 const settlesAWrite = 64
 /** Rows that are read at once: more would keep everything else in this process waiting. */
-const rowsAtOnce = 250
+const rowsAtOnce = 100
 /** A new job of which no event came is among so many newest ones. */
 const newestAtOnce = 200
 
@@ -131,9 +131,11 @@ class Dispatcher {
       if (!this.#isLoaded) continue
       const nowMs = this.#options.now()
       histories = recordedLanes(this.#order.queue, histories, nowMs)
-      const tags = this.#order.queue.tags()
       const backlog = this.#backlog(histories, nowMs)
-      await written.write({ tags, model: this.#estimates.model, backlog }, nowMs)
+      await written.write(
+        { tags: this.#order.queue.tags(), model: this.#estimates.model, backlog },
+        nowMs,
+      )
     }
   }
 
@@ -187,7 +189,10 @@ class Dispatcher {
     this.#isToLook = false
     const speed = ({ name }: DeviceClass): number => this.#estimates.speedOf(name)
     const classes = classesOf(await aliveDevices(database, now()))
+    const hadDevices = this.#classes.length > 0
     this.#classes = classes.toSorted((one, other) => speed(other) - speed(one))
+    // Members are told at once that nobody draws, and that somebody does again.
+    if (hadDevices !== classes.length > 0) this.#wakes.call('write')
     this.#estimates.usualClass = this.#classes[0]?.name ?? this.#estimates.usualClass
     this.#order.setCapacity(this.#capacity)
   }

@@ -17,7 +17,7 @@ import { type ScheduledJob, unsettledAfter } from '../store/scheduled-jobs.ts'
 import type { Estimates } from './estimates.ts'
 
 /** Rows that are read at once; between two reads everything else has its turn. */
-const rowsAtOnce = 500
+const rowsAtOnce = 250
 
 type Known = {
   readonly work: Work

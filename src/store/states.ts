@@ -12,11 +12,11 @@ export async function writeState(
   name: string,
   value: Prisma.InputJsonValue,
 ): Promise<void> {
-  await database.state.upsert({
-    where: { name },
-    create: { name, value },
-    update: { value },
-  })
+  // Careful: Prisma's own `upsert` would keep this process busy with each part of a large value.
+  await database.$executeRaw`
+    INSERT INTO states (name, value, updated_at)
+    VALUES (${name}, ${JSON.stringify(value)}::jsonb, ${new Date()})
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at`
 }
 
 /** Keeps a value under a name unless there is one, and gives back the one that is kept. */

@@ -3,10 +3,12 @@ import assert from 'node:assert/strict'
 import { after, afterEach, describe, it } from 'node:test'
 import { FairQueue } from '../../src/core/fair-queue.ts'
 import type { StoredGuild } from '../../src/store/guilds.ts'
+import { TestClient } from '../queue/client.ts'
 import { newDatabase } from '../store/database.ts'
 import { House, until } from './house.ts'
 
-const house = await House.open(await newDatabase())
+const url = await newDatabase()
+const house = await House.open(url)
 after(() => house.close())
 
 afterEach(() => house.clear())
@@ -88,6 +90,38 @@ describe('the order of dispatches', () => {
     // Four times one to three, whoever led.
     assert.equal(await countOf(drawn, guilds[0]!), 4)
     drawn.push(...(await device.draw(8)))
+    assert.deepEqual(drawn.toSorted(), asked.toSorted())
+  })
+
+  it('remembers under another leader what a guild has had too much', async () => {
+    const guilds = [await house.guild(), await house.guild()]
+    for (const guild of guilds) await house.askOften(guild, 8)
+    const device = await house.device()
+    house.lead()
+    const dear = await device.take()
+    const { guild: had, estimateMicros } = await house.job(dear.jobId)
+    await device.finish(dear, { costMicros: 6 * estimateMicros })
+    const [second] = await device.draw(1)
+    await house.resign()
+    house.lead()
+    const next = await device.draw(4)
+    const other = guilds.find(({ id }) => id !== had)!
+    assert.equal((await house.job(second!)).guild, other.id)
+    assert.equal(await countOf(next, other), 4)
+  })
+
+  it('goes on when events were missed, nothing drawn twice', async () => {
+    const guilds = [await house.guild(1), await house.guild(3)]
+    const asked: string[] = []
+    for (const guild of guilds) asked.push(...(await house.askOften(guild, 6)))
+    const device = await house.device()
+    house.lead()
+    const drawn = await device.draw(4)
+    const lease = await device.take()
+    await new TestClient(url).terminate('zimagine-listener')
+    asked.push(await house.ask(guilds[0]!, { isTold: false }))
+    await device.finish(lease)
+    drawn.push(lease.jobId, ...(await device.draw(8)))
     assert.deepEqual(drawn.toSorted(), asked.toSorted())
   })
 

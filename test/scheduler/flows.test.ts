@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
 import { FairQueue } from '../../src/core/fair-queue.ts'
-import { loadTags, saveTags } from '../../src/store/flows.ts'
+import type { ServerTags } from '../../src/core/fair-server.ts'
+import { loadTags, type SavedTags, saveTags } from '../../src/store/flows.ts'
 import { closeDatabase, openDatabase } from '../../src/store/prisma.ts'
+import { SeededRandom } from '../engine/seeded-random.ts'
 import { newDatabase } from '../store/database.ts'
 
 const database = openDatabase(await newDatabase())
@@ -53,4 +55,41 @@ describe('tags of flows', () => {
     const guilds = tags?.open.flows.flatMap(({ flows }) => flows?.flows ?? [])
     assert.deepEqual(guilds, [])
   })
+
+  it('are the same whether all of them are written or only what has changed', async () => {
+    let before: SavedTags | undefined
+    const queue = new FairQueue(limits)
+    const random = new SeededRandom(7)
+    const running: string[] = []
+    for (let round = 0; round < 8; round++) {
+      for (let k = 0; k < 20; k++) {
+        if (random.int(3) > 0) {
+          const [guild, member] = [`g${random.int(4)}`, `m${random.int(3)}`]
+          const id = `${round}-${k}`
+          queue.enqueue({ id, lane: 'fast', guild, member, estimateMicros: 9, pictures: 1 })
+        } else if (random.int(2) > 0) {
+          const next = queue.dispatch(0)
+          if (next) running.push(next.id)
+        } else {
+          const id = running.shift()
+          if (id !== undefined) queue.settle(id, random.int(30))
+        }
+      }
+      const tags = queue.tags()
+      await saveTags(database, tags, before)
+      before = tags
+      assert.deepEqual(sorted(await loadTags(database)), sorted(tags))
+    }
+  })
 })
+
+/** Tags with flows by name: rows have no other order. */
+function sorted(tags: SavedTags | undefined): unknown {
+  const server = ({ flows, ...rest }: ServerTags): unknown => ({
+    ...rest,
+    flows: flows
+      .toSorted((one, other) => (one.id < other.id ? -1 : 1))
+      .map((flow) => ({ ...flow, ...(flow.flows && { flows: server(flow.flows) }) })),
+  })
+  return tags && { open: server(tags.open), strict: server(tags.strict) }
+}
