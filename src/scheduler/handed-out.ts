@@ -11,8 +11,10 @@ import type { Device } from '../store/devices.ts'
 /** Devices that do the same work, and what each of them can do. */
 export type DeviceClass = {
   readonly name: string
-  /** How many there are. */
+  /** How many there are that take new jobs; at least one. */
   readonly devices: number
+  /** How many end what they have, and take nothing new. */
+  readonly draining: number
   readonly mostPixels: number
   readonly mostBatch: number
 }
@@ -58,18 +60,20 @@ type Entry = {
   preemptions: number
 }
 
-/** The classes of these devices, of those that take anything new. */
+/** The classes of these devices that have any that takes new jobs. */
 export function classesOf(devices: readonly Device[]): DeviceClass[] {
-  const groups = Map.groupBy(
-    devices.filter(({ isDraining }) => !isDraining),
-    ({ deviceClass }) => deviceClass,
-  )
-  return Array.from(groups, ([name, ofClass]) => ({
-    name,
-    devices: ofClass.length,
-    mostPixels: Math.min(...ofClass.map(({ mostPixels }) => mostPixels)),
-    mostBatch: Math.min(...ofClass.map(({ mostBatch }) => mostBatch)),
-  }))
+  const groups = Map.groupBy(devices, ({ deviceClass }) => deviceClass)
+  return [...groups].flatMap(([name, ofClass]) => {
+    const taking = ofClass.filter(({ isDraining }) => !isDraining)
+    if (taking.length === 0) return []
+    return {
+      name,
+      devices: taking.length,
+      draining: ofClass.length - taking.length,
+      mostPixels: Math.min(...taking.map(({ mostPixels }) => mostPixels)),
+      mostBatch: Math.min(...taking.map(({ mostBatch }) => mostBatch)),
+    }
+  })
 }
 
 /** Everything that is handed out. */
@@ -136,19 +140,22 @@ export class HandedOut {
   }
 
   /** Whether a class is to be given one more job now. */
-  hasRoom({ name, devices }: DeviceClass): boolean {
+  hasRoom({ name, devices, draining }: DeviceClass): boolean {
     const given = this.#inTurn(name)
-    const running = given.slice(0, devices)
+    // What a draining device still has must not keep the others waiting.
+    const slots = devices + draining
+    const running = given.slice(0, slots)
     const nearlyDone = running.filter((entry) => !entry.handed.isGuess && leftMs(entry) < soonMs)
-    return given.length < devices + nearlyDone.length
+    return given.length < slots + nearlyDone.length
   }
 
   /** How long until a device of a class will be free for a job that has nothing before it. */
-  freeInMs({ name, devices }: DeviceClass, nowMs: number): number {
+  freeInMs({ name, devices, draining }: DeviceClass, nowMs: number): number {
     const given = this.#inTurn(name)
-    if (given.length < devices) return 0
-    const running = given.slice(0, devices).map((entry) => remainingMs(entry, nowMs))
-    const next = given.slice(devices).map((entry) => remainingMs(entry, nowMs))
+    const slots = devices + draining
+    if (given.length < slots) return 0
+    const running = given.slice(0, slots).map((entry) => remainingMs(entry, nowMs))
+    const next = given.slice(slots).map((entry) => remainingMs(entry, nowMs))
     return Math.min(...running) + next.reduce((sum, ms) => sum + ms, 0) / devices
   }
 

@@ -6,7 +6,6 @@ import { LeaseEnded } from '../../src/queue/lease.ts'
 import { ensureMember, type StoredGuild } from '../../src/store/guilds.ts'
 import { settleCancelled } from '../../src/store/jobs.ts'
 import { inTransaction } from '../../src/store/prisma.ts'
-import { accountsOf } from '../../src/store/quota.ts'
 import { newSpec } from '../jobs/admission.ts'
 import { newDatabase } from '../store/database.ts'
 import { House, until } from './house.ts'
@@ -19,14 +18,9 @@ afterEach(() => house.clear())
 /** So much of a device's time, to the leader's knowledge, for each job. */
 const known = (seconds: number): { deviceMicros: number } => ({ deviceMicros: seconds * 1_000_000 })
 
-const usedBy = async (guild: StoredGuild): Promise<number> => {
-  const member = await ensureMember(database, guild, { id: 'somebody', roleIds: [] })
-  const accounts = await accountsOf(
-    database,
-    { guild, member },
-    { isLocked: false, nowMs: Date.now() },
-  )
-  return accounts.member.usage.usedMicros
+const chargedFor = async (jobId: string): Promise<number> => {
+  const entries = await database.ledgerEntry.findMany({ where: { jobId } })
+  return entries.reduce((sum, { micros }) => sum - Number(micros), 0)
 }
 
 const cancelJob = async (guild: StoredGuild, id: string): Promise<string> => {
@@ -52,12 +46,8 @@ describe('a job whose device is lost three times', () => {
     }
     await house.reaches(first!, 'failed')
     const row = await database.job.findUniqueOrThrow({ where: { id: first! } })
-    const entries = await database.ledgerEntry.findMany({ where: { jobId: first! } })
     assert.deepEqual(row.error, { code: 'device-lost', params: {} })
-    assert.equal(
-      entries.reduce((sum, { micros }) => sum + Number(micros), 0),
-      0,
-    )
+    assert.equal(await chargedFor(first!), 0)
     assert.deepEqual(await device.draw(1), [second])
     assert.deepEqual(await queue.lost(), [])
   })
@@ -83,8 +73,8 @@ describe('a job that is cancelled', () => {
     const [first, second] = await house.askOften(guild, 2)
     await house.reaches(first!, 'dispatched')
     assert.equal(await cancelJob(guild, first!), 'cancelled')
+    assert.equal(await chargedFor(first!), 0)
     assert.deepEqual(await device.draw(1), [second])
-    assert.ok(await usedBy(guild))
   })
 
   it('at a device makes room when the device has stopped', async () => {
@@ -104,6 +94,37 @@ describe('a job that is cancelled', () => {
     })
     // No event told of it: the leader finds out by itself.
     assert.deepEqual(await device.draw(1), [second])
+  })
+})
+
+describe('a job that is to be cancelled', () => {
+  it('ends so when its device is gone, and is refunded', async () => {
+    const guild = await house.guild()
+    const device = await house.device()
+    house.lead()
+    const id = await house.ask(guild)
+    const lease = await device.take()
+    assert.equal(await cancelJob(guild, id), 'requested')
+    await device.retire()
+    await queue.giveBack(lease)
+    await house.reaches(id, 'cancelled')
+    assert.equal(await chargedFor(id), 0)
+    assert.deepEqual(await queue.live(), [])
+  })
+})
+
+describe('a guild that is purged', () => {
+  it('leaves no job in the way of others', async () => {
+    const [gone, other] = [await house.guild(), await house.guild()]
+    const device = await house.device()
+    house.lead()
+    await house.askOften(gone, 2)
+    const lease = await device.take()
+    const last = await house.ask(other)
+    await database.guild.delete({ where: { id: gone.row } })
+    await queue.settle(lease, 'failed')
+    assert.deepEqual(await device.draw(1), [last])
+    assert.ok(await device.getsNothing())
   })
 })
 

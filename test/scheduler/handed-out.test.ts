@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { classesOf, type Handed, HandedOut } from '../../src/scheduler/handed-out.ts'
 
-const one = { name: 'a', devices: 1, mostPixels: 2 ** 20, mostBatch: 1 }
+const one = { name: 'a', devices: 1, draining: 0, mostPixels: 2 ** 20, mostBatch: 1 }
 const two = { ...one, devices: 2 }
 const second = 1_000_000
 
@@ -45,6 +45,11 @@ describe('room', () => {
     assert.equal(handed.hasRoom(one), false)
     handed.step('0', { index: 98, evaluations: 100 }, 0)
     assert.ok(handed.hasRoom(one))
+  })
+
+  it('is for the others while a draining device ends its job', () => {
+    assert.ok(filled({}).hasRoom({ ...one, draining: 1 }))
+    assert.equal(filled({}, {}).hasRoom({ ...one, draining: 1 }), false)
   })
 
   it('is not made by an estimate that is only a guess', () => {
@@ -127,7 +132,8 @@ describe('classes', () => {
       { ...device, isDraining: false },
       { ...device, mostPixels: 5, mostBatch: 2, isDraining: false },
       { ...device, mostPixels: 1, isDraining: true },
+      { ...device, deviceClass: 'b', isDraining: true },
     ])
-    assert.deepEqual(classes, [{ name: 'a', devices: 2, mostPixels: 5, mostBatch: 2 }])
+    assert.deepEqual(classes, [{ name: 'a', devices: 2, draining: 1, mostPixels: 5, mostBatch: 2 }])
   })
 })
