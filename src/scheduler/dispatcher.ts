@@ -324,8 +324,7 @@ class Dispatcher {
   #end(id: string, job?: ScheduledJob): void {
     const handed = this.#handed.of(id)
     if (handed && job?.state === 'done' && job.deviceMicros !== undefined) {
-      const work = { ...this.#order.workOf(id), batch: handed.jobs.size }
-      this.#estimates.learn(handed.deviceClass, work, job.deviceMicros)
+      this.#estimates.learn(handed.deviceClass, this.#order.workOf(id), job.deviceMicros)
     }
     this.#takeFromDevice(id)
     this.#order.end(id, job?.costMicros ?? 0)

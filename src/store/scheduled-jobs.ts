@@ -26,7 +26,7 @@ export type ScheduledJob = {
   readonly estimateMicros: number
   /** What it took, once it has ended. */
   readonly costMicros: number | undefined
-  /** What it took on its device, once it has been drawn and if the device said so. */
+  /** What it took on its device, once it has been drawn, if the device says what it takes alone. */
   readonly deviceMicros: number | undefined
   readonly createdAtMs: number
 }
