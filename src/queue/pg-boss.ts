@@ -5,6 +5,7 @@
  * charges. Workers fetch, they do not use pg-boss' `work()`, which sleeps through short jobs.
  */
 import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type JobWithMetadata, PgBoss } from 'pg-boss'
 import { z } from 'zod'
 import {
@@ -147,12 +148,17 @@ export class Queue {
 
   /**
    * Waits for a dispatch to a class of devices and holds it, its heart beaten by us, until it is
-   * settled, retried or given back. Outlives the loss of the database.
+   * settled, retried or given back. Outlives the loss of the database. Whoever could do without one
+   * lets others go first by so much patience, asked anew before each look.
    *
    * @returns undefined once the signal is aborted or the queue is closed
    */
-  async take(deviceClass: string, signal: AbortSignal): Promise<Lease | undefined> {
-    return this.#take(await this.#queueOf(deviceClass), signal)
+  async take(
+    deviceClass: string,
+    signal: AbortSignal,
+    patienceMs = (): number => 0,
+  ): Promise<Lease | undefined> {
+    return this.#take(await this.#queueOf(deviceClass), signal, patienceMs)
   }
 
   /**
@@ -162,7 +168,7 @@ export class Queue {
    * @returns undefined once the signal is aborted or the queue is closed
    */
   async takeLost(signal: AbortSignal): Promise<Lease | undefined> {
-    return this.#take(lostQueue, signal)
+    return this.#take(lostQueue, signal, () => 0)
   }
 
   /**
@@ -300,8 +306,12 @@ export class Queue {
     return name
   }
 
-  async #take(name: string, taker: AbortSignal): Promise<Lease | undefined> {
-    const taking = this.#waitFor(name, AbortSignal.any([taker, this.#closing.signal]))
+  async #take(
+    name: string,
+    taker: AbortSignal,
+    patienceMs: () => number,
+  ): Promise<Lease | undefined> {
+    const taking = this.#waitFor(name, AbortSignal.any([taker, this.#closing.signal]), patienceMs)
     this.#takers.add(taking)
     try {
       return await taking
@@ -310,9 +320,16 @@ export class Queue {
     }
   }
 
-  async #waitFor(name: string, signal: AbortSignal): Promise<Lease | undefined> {
+  async #waitFor(
+    name: string,
+    signal: AbortSignal,
+    patienceMs: () => number,
+  ): Promise<Lease | undefined> {
     while (!signal.aborted) {
       const wakeCount = this.#wakes.count(name)
+      const waitMs = patienceMs()
+      if (waitMs > 0) await sleep(waitMs, undefined, { signal }).catch(() => undefined)
+      if (signal.aborted) return undefined
       try {
         const [row] = await this.#boss.fetch<unknown>(name, { includeMetadata: true })
         if (row) {

@@ -36,6 +36,8 @@ export type LoopOptions = {
 const mostHeld = preemptionBounds.mostPartials
 /** Drawn jobs at most that are still being stored while the device draws on. */
 const mostFinishing = 2
+/** How much longer a busy device waits for more than an idle one, which then gets it. */
+const patienceMs = 50
 /** How long an idle device waits for the rest of a batch. */
 const batchWaitMs = 20
 /** Nobody sleeps for ever on a call that was missed. */
@@ -59,6 +61,7 @@ export class Loop {
   readonly #finishing = new Set<Promise<void>>()
   readonly #taking: Promise<void>
   readonly #drawing: Promise<void>
+  #isDrawing = false
 
   constructor(options: LoopOptions) {
     const { database, queue, device, now, onError } = options
@@ -86,12 +89,13 @@ export class Loop {
   async #takeAll(): Promise<void> {
     const { device, queue, onError } = this.#options
     const { signal } = this.#draining
+    const patience = (): number => (this.#isDrawing ? patienceMs : 0)
     while (!signal.aborted) {
       await device.whenUp(signal)
       const calls = this.#wakes.count('room')
       const hasRoom = this.#held.size < mostHeld
       const lease = hasRoom
-        ? await queue.take(device.facts.deviceClass, signal).catch(onError)
+        ? await queue.take(device.facts.deviceClass, signal, patience).catch(onError)
         : undefined
       if (lease) this.#hold(lease)
       else await this.#wakes.sleep('room', calls, napMs, signal)
@@ -136,8 +140,10 @@ export class Loop {
     for (;;) {
       const next = await this.#next(newcomer)
       if (next === undefined) return
+      this.#isDrawing = true
       const drawing = next instanceof Drawing ? next : await this.#begin(next)
       newcomer = await this.#draw(drawing)
+      this.#isDrawing = false
     }
   }
 

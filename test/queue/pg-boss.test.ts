@@ -150,6 +150,17 @@ describe('Queue', () => {
       await assert.rejects(queue.dispatch(dispatch({ jobId: 'a b' })), { name: 'ZodError' })
     })
 
+    it('goes to whoever has less patience', async () => {
+      const sent = dispatch()
+      const stop = new AbortController()
+      const patient = other.take(sent.deviceClass, stop.signal, () => 60_000)
+      await queue.dispatch(sent)
+
+      assert.equal((await take(queue, sent.deviceClass)).jobId, sent.jobId)
+      stop.abort()
+      assert.equal(await patient, undefined)
+    })
+
     it('is held by one of many takers', async () => {
       const { deviceClass } = dispatch()
       const sent = Array.from({ length: 40 }, () => dispatch({ deviceClass }))

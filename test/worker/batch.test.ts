@@ -21,7 +21,7 @@ import { isAlive } from './processes.ts'
 
 const worker = skip ? undefined : await newWorker()
 const spec = { width: 128, height: 128, evaluations: 8, isPrivate: true } as const
-const long = { ...spec, evaluations: 120 } as const
+const long = { ...spec, evaluations: 60 } as const
 
 /** Three jobs that are dispatched as one batch to a device that is busy until it holds them all. */
 async function newBatch(of: typeof spec | typeof long = spec): Promise<[string, string, string]> {
