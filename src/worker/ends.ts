@@ -87,11 +87,17 @@ export class Ends {
     )
   }
 
-  /** Somebody else has the say about this job: the lease ends as the row says. */
+  /**
+   * Somebody else has the say about this job: the lease ends as the row says. Careful: a job that
+   * waits for nobody but us must not lose its dispatch, so that one is given back.
+   */
   async letGo(lease: Lease): Promise<void> {
+    const { database, queue } = this.#options
     await this.persist(lease, async () => {
-      const job = await findJob(this.#options.database, lease.jobId)
-      await this.#options.queue.settle(lease, job ? outcomeOf(job.state) : 'cancelled')
+      const job = await findJob(database, lease.jobId)
+      const isAtDevice = job?.state === 'dispatched' || job?.state === 'running'
+      if (isAtDevice && job.attempt <= lease.attempt) await queue.giveBack(lease)
+      else await queue.settle(lease, job ? outcomeOf(job.state) : 'cancelled')
     })
   }
 

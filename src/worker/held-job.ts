@@ -32,8 +32,8 @@ const dispatchFacts = z
   })
   .readonly()
 
-/** How long a blob store may be away before a job fails for it. */
-export const blobLimitMs = 30_000
+/** How long the picture to start from may be out of reach; the device may be waiting for it. */
+const inputLimitMs = 5_000
 
 /** A lease and what has become of its job. */
 export class HeldJob {
@@ -55,7 +55,8 @@ export class HeldJob {
     },
   ) {
     this.lease = lease
-    this.facts = dispatchFacts.parse(lease.payload)
+    // Another version's leader may say more or less than we know; a job is drawn all the same.
+    this.facts = dispatchFacts.safeParse(lease.payload).data ?? dispatchFacts.parse({})
     this.progress = around.progressOf(this.facts)
     this.prepared = prepare(lease, around.ends, around.database, around.blobs)
     // Whoever begins it hears of it.
@@ -99,7 +100,7 @@ async function prepare(
   if (job === undefined) return undefined
   const key = job.spec.image
   if (key === undefined) return { job, image: undefined }
-  const image = await ends.persist(lease, () => blobs.get(key), blobLimitMs)
+  const image = await ends.persist(lease, () => blobs.get(key), inputLimitMs)
   if (image === undefined) throw new UserError('image-missing', {})
   return { job, image }
 }

@@ -16,7 +16,7 @@ import type { Device } from './device.ts'
 import { Drawing, Part } from './drawing.ts'
 import { Ends, isLost } from './ends.ts'
 import { DeviceDown, type Fate, fateOf } from './fate.ts'
-import { blobLimitMs, HeldJob, pictureSpecOf } from './held-job.ts'
+import { HeldJob, pictureSpecOf } from './held-job.ts'
 import { encodePictures, type PictureCheck, storePngs } from './pictures.ts'
 import { Progress } from './progress.ts'
 import type { Runner } from './runner.ts'
@@ -36,6 +36,8 @@ export type LoopOptions = {
 const mostHeld = preemptionBounds.mostPartials
 /** Drawn jobs at most that are still being stored while the device draws on. */
 const mostFinishing = 2
+/** How long the blob store may be away before a drawn job fails for it. */
+const blobLimitMs = 30_000
 /** How much longer a busy device waits for more than an idle one, which then gets it. */
 const patienceMs = 50
 /** How long an idle device waits for the rest of a batch. */
