@@ -15,6 +15,7 @@ export class Lanes {
   /** Names of lanes with waiting work, first the one whose turn it is. */
   readonly #turns = new Set<string>()
   readonly #running = new Set<Promise<void>>()
+  #isClosed = false
 
   constructor({
     mostInLane,
@@ -29,6 +30,7 @@ export class Lanes {
 
   /** Does work as soon as its lane has room; urgent work before other. It must not reject. */
   add(name: string, work: Work, { isUrgent }: { readonly isUrgent: boolean }): void {
+    if (this.#isClosed) return
     const lane = this.#lanes.get(name) ?? { running: 0, urgent: [], others: [] }
     this.#lanes.set(name, lane)
     lane[isUrgent ? 'urgent' : 'others'].push(work)
@@ -36,8 +38,9 @@ export class Lanes {
     this.#start()
   }
 
-  /** Forgets the work that waits, and waits for what is being done. */
+  /** Forgets the work that waits, takes no more, and waits for what is being done. */
   async drain(): Promise<void> {
+    this.#isClosed = true
     this.#turns.clear()
     this.#lanes.clear()
     await Promise.all(this.#running)

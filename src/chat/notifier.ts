@@ -5,6 +5,7 @@
  * the nonce of a message is the job's id. What cannot be delivered is kept for the next contact.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isTerminal } from '../core/job.ts'
 import type { HeardEvent, JobEvents } from '../queue/events.ts'
 import {
   countDeliveryAttempt,
@@ -48,6 +49,7 @@ const waitingAtFullPace = 200
 const showWithinMs = 20_000
 /** How long a stop waits for messages that are on their way. */
 const stopWithinMs = 5_000
+const mostReads = 4
 const mostInChannel = 2
 const mostAtOnce = 64
 
@@ -72,6 +74,8 @@ class Notifier {
   readonly #pace: Pace
   readonly #adapters: ReadonlyMap<string, Adapter>
   readonly #jobs = new Map<string, TrackedJob>()
+  /** Rows are read a few at a time, whatever a start or a storm brings. */
+  readonly #reads = new Lanes({ mostInLane: mostReads, mostAtOnce: mostReads })
   readonly #lanes = new Lanes({ mostInLane: mostInChannel, mostAtOnce })
   readonly #stopping = new AbortController()
   #isReading = false
@@ -85,15 +89,15 @@ class Notifier {
 
   /** Reads which jobs are to be shown; what is known of them already is read again. */
   async readRows(): Promise<void> {
-    this.#isReadingDue = true
+    this.#isReadingDue = this.#isReading
     if (this.#isReading) return
     this.#isReading = true
     try {
       const ids = await undeliveredJobs(this.#options.services.database)
-      this.#isReadingDue = false
       for (const id of ids) this.#tracked(id).changed(false)
     } catch (error) {
-      // It stays due, and is tried at the next look.
+      // It is tried again at the next look.
+      this.#isReadingDue = true
       this.#options.onError(error)
     } finally {
       this.#isReading = false
@@ -138,6 +142,7 @@ class Notifier {
   async stop(): Promise<void> {
     this.#jobs.clear()
     const timer = setTimeout(() => this.#stopping.abort(), stopWithinMs)
+    await this.#reads.drain()
     await this.#lanes.drain()
     clearTimeout(timer)
   }
@@ -151,52 +156,53 @@ class Notifier {
   #consider(job: TrackedJob): void {
     if (!job.isDue(this.#options.now(), this.#pace)) return
     job.isBusy = true
-    void this.#read(job)
+    this.#reads.add('rows', () => this.#read(job), { isUrgent: job.isEnding })
   }
 
   /** Reads what is to be told, then shows it in the lane of its place. */
   async #read(job: TrackedJob): Promise<void> {
+    const { services, now, onError } = this.#options
     try {
-      const { database } = this.#options.services
-      const delivery = job.delivery ?? (await findDelivery(database, job.id))
+      // Careful: begun before it is read, so that what happens meanwhile is told afterwards.
+      job.begun(now())
+      const delivery = job.delivery ?? (await findDelivery(services.database, job.id))
       const adapter = delivery && this.#adapters.get(delivery.platform)
-      if (!delivery || !adapter || delivery.isDelivered) {
-        this.#jobs.delete(job.id)
+      if (!delivery || !adapter || !isToBeShown(delivery)) {
+        this.#forget(job)
         return
       }
       job.read(delivery)
-      if (job.isEnding && delivery.attempts >= mostDeliveryAttempts) {
-        this.#jobs.delete(job.id)
-        return
-      }
-      const { guild, replyTo } = delivery.job
+      const { guild, replyTo, state } = delivery.job
       const lane = `${guild}/${String(replyTo.channel)}`
-      this.#lanes.add(lane, () => this.#show(job, delivery, adapter), { isUrgent: job.isEnding })
+      const isUrgent = isTerminal(state)
+      this.#lanes.add(lane, () => this.#show(job, delivery, adapter), { isUrgent })
     } catch (error) {
-      this.#options.onError(error)
-      job.failed(this.#options.now(), 0, this.#pace)
+      onError(error)
+      job.failed(now(), 0, this.#pace)
       job.isBusy = false
     }
   }
 
   async #show(job: TrackedJob, delivery: Delivery, adapter: Adapter): Promise<void> {
-    const { now, onError } = this.#options
+    const isFinal = isTerminal(delivery.job.state)
     try {
-      const isFinal = job.isEnding
-      // Careful: begun before it is told, so that what happens meanwhile is told afterwards.
-      job.begun(now())
+      // It has ended while this waited for its turn: only the end is told.
+      if (job.isEnding && !isFinal) return
       const message = await this.#messageOf(job, delivery)
       const text = JSON.stringify(message)
       if (text === job.text && !isFinal) return
       const shown = await this.#shownBy(adapter, job, { delivery, message, isFinal })
       await this.#saved(job, { shown, text, isFinal })
     } catch (error) {
-      if (!(error instanceof DeliveryError)) onError(error)
-      await this.#failed(job, error).catch(onError)
+      await this.#failed(job, delivery, error)
     } finally {
       job.isBusy = false
       if (this.#jobs.get(job.id) === job) this.#consider(job)
     }
+  }
+
+  #forget(job: TrackedJob): void {
+    if (this.#jobs.get(job.id) === job) this.#jobs.delete(job.id)
   }
 
   async #messageOf(job: TrackedJob, delivery: Delivery): Promise<Message> {
@@ -251,20 +257,34 @@ class Notifier {
     job.succeeded(shown, text)
     if (isFinal) {
       await markDelivered(services.database, job.id, { nowMs: now(), shown })
-      this.#jobs.delete(job.id)
+      this.#forget(job)
     } else if (isNew) {
       await saveShown(services.database, job.id, shown)
     }
   }
 
-  async #failed(job: TrackedJob, error: unknown): Promise<void> {
-    const { services, now } = this.#options
-    const isGone = error instanceof DeliveryError && error.kind === 'gone'
-    const isFinal = job.isEnding
+  async #failed(job: TrackedJob, delivery: Delivery, error: unknown): Promise<void> {
+    const { now, onError } = this.#options
+    const isOurs = error instanceof DeliveryError
+    if (!isOurs) onError(error)
+    const isGone = isOurs && error.kind === 'gone'
     job.isPlaceGone = isGone
-    job.failed(now(), error instanceof DeliveryError ? error.retryAfterMs : 0, this.#pace)
-    if (!isFinal || this.#stopping.signal.aborted) return
-    const attempts = await countDeliveryAttempt(services.database, job.id, isGone)
-    if (attempts >= mostDeliveryAttempts) this.#jobs.delete(job.id)
+    job.failed(now(), isOurs ? error.retryAfterMs : 0, this.#pace)
+    if (!isTerminal(delivery.job.state) || this.#stopping.signal.aborted) return
+    // What was delivered once stays so, even if it cannot be changed any more.
+    if (delivery.isDelivered) this.#forget(job)
+    else await this.#countAttempt(job, isGone).catch(onError)
   }
+
+  async #countAttempt(job: TrackedJob, isGone: boolean): Promise<void> {
+    const { database } = this.#options.services
+    const attempts = await countDeliveryAttempt(database, job.id, isGone)
+    if (attempts >= mostDeliveryAttempts) this.#forget(job)
+  }
+}
+
+/** A delivered message is shown once more when pictures of it have been deleted since. */
+function isToBeShown({ job, attempts, isDelivered }: Delivery): boolean {
+  if (!isTerminal(job.state)) return true
+  return isDelivered ? job.resultKeys.includes('') : attempts < mostDeliveryAttempts
 }

@@ -116,16 +116,18 @@ export class TrackedJob {
     return nowMs - this.#shownAtMs >= (this.hadDevice ? estimateMs * slowness : deviceMs)
   }
 
-  /** It is about to be shown as it is now. */
+  /** It is about to be read and shown; what is heard from now on is a change again. */
   begun(nowMs: number): void {
     this.#change = undefined
     this.#shownAtMs = nowMs
   }
 
-  /** What was read of its row is its state; an end that was heard of may not have been one. */
+  /** What was read of its row, unless that has changed while it was read. */
   read(delivery: Delivery): void {
-    this.delivery = delivery
     this.shown ??= delivery.shown
+    if (this.#change === 'state') return
+    this.delivery = delivery
+    // An end that was heard of may not have been one.
     this.#isEnding = isTerminal(delivery.job.state)
   }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { printAction } from '../../src/chat/action.ts'
+import { labelsOf } from '../../src/chat/labels.ts'
 import type { Message, Reply } from '../../src/chat/message.ts'
 import { type Failure, Router } from '../../src/chat/router.ts'
 import { UserError } from '../../src/core/errors.ts'
@@ -186,7 +187,7 @@ describe('Router refuses privately', () => {
     ['an unknown command', typed('/imagin a fox'), /no command .\/imagin.*Did you mean \/imagine/],
     ['a button of nobody', press('v9:explode:42'), /button is not known/],
     ['a number out of range', command('imagine', { prompt: 'a', count: 9 }), /from 1 to 4.*“9”/],
-    ['an unknown choice', typed('/imagine a fox shape:round'), /one of 1:1, 16:9.*“round”/],
+    ['an unknown choice', typed('/imagine a fox shape:round'), /one of 1:1.*, 16:9.*“round”/],
     ['no instruction in a form', press(printAction('edit', job), { instruction: ' ' }), /missing/],
     ['an option that is none', command('imagine', { prompt: 'a', evil: 1 }), /no use for “evil”/],
     [
@@ -247,17 +248,19 @@ describe('Router refuses privately', () => {
 
 describe('Router asks', () => {
   it('with a form for what a button lacks', async () => {
+    const labels = labelsOf('en-US')
     const { router, runs } = newRouter()
     const [reply] = await router.handle(newInvocation(press(printAction('edit', job, 2))))
     assert.deepEqual(reply, {
       kind: 'form',
       form: {
-        title: 'edit',
+        title: labels('edit', 'name'),
         action: printAction('edit', job, 2),
         fields: [
           {
             name: 'instruction',
-            label: 'instruction',
+            label: labels('edit', 'instruction', 'name'),
+            about: labels('edit', 'instruction', 'about'),
             isRequired: true,
             kind: 'text',
             isLong: true,
