@@ -102,7 +102,6 @@ const factsOfCode = {
   'quota-too-small': ['whose', 'most', 'got'], // in seconds of device time
   'job-unknown': ['job'],
   'device-lost': [], // with the job, as often as it may be
-  'setting-invalid': ['setting', 'least', 'most', 'got'],
   // What is said to the bot; options and commands in words of the locale.
   'saying-unknown': ['command', 'nearest'], // nearest: a command, or none
   'action-unknown': ['command', 'action', 'actions'],
@@ -110,6 +109,25 @@ const factsOfCode = {
   'value-missing': ['option', 'command'],
   'value-invalid': ['option', 'expected', 'least', 'most', 'choices', 'got'], // expected: an option's kind
   'words-unexpected': ['command', 'words'],
+  'setting-invalid': ['setting', 'least', 'most', 'got', 'nearest'],
+  // What moderators set and answer.
+  'setting-not-offered': ['setting', 'offered', 'got', 'nearest'], // nearest: one of them, or none
+  'quota-invalid': ['field', 'least', 'most', 'got', 'nearest'], // field: amount | cap, in seconds
+  'quota-incomplete': ['missing'], // missing: role | member | amount
+  'quota-contradictory': [],
+  'member-unknown': ['member', 'nearest'], // nearest: a member's name, or none
+  'member-not-blocked': ['member'],
+  'block-own': [],
+  'words-full': ['limit'],
+  'word-unknown': ['word', 'nearest'], // nearest: a word of the list, or none
+  'styles-full': ['limit'],
+  'channels-full': ['limit'],
+  'report-unknown': ['report'],
+  'report-answered': ['report', 'state'], // state: upheld | dismissed
+  'report-repeated': [],
+  'reports-rate-limited': ['most', 'waitMs', 'wait', 'unit'],
+  'refusal-unknown': [],
+  'pass-unknown': [],
 } as const satisfies Record<string, readonly string[]>
 
 /** Every expected failure that people can meet. */

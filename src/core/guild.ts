@@ -132,15 +132,17 @@ export function isNumberSetting(name: string): name is NumberSetting {
   return Object.hasOwn(settingRanges, name)
 }
 
-/** Settings with one number changed. @throws {UserError} setting-invalid */
+/** Settings with one number changed. @throws {UserError} setting-invalid, with the nearest one */
 export function withSetting(
   settings: GuildSettings,
   name: NumberSetting,
   value: number,
 ): GuildSettings {
   const { least, most } = settingRanges[name]
-  if (broughtIn(name, value) !== value) {
-    throw new UserError('setting-invalid', { setting: name, least, most, got: value })
+  // Careful: NaN is nearest to nothing, and to be refused as well.
+  const nearest = Number.isNaN(value) ? least : broughtIn(name, value)
+  if (nearest !== value) {
+    throw new UserError('setting-invalid', { setting: name, least, most, got: value, nearest })
   }
   return { ...settings, [name]: value }
 }

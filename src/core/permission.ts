@@ -42,6 +42,7 @@ const leastRank = {
   'studio channels': 'moderator',
   'studio styles': 'moderator',
   'studio settings': 'moderator',
+  'studio moderator': 'moderator',
   'studio reports': 'moderator',
   'studio audit': 'moderator',
 

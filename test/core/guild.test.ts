@@ -65,19 +65,19 @@ describe('withSetting', () => {
     assert.deepEqual(withSetting(defaultSettings, 'weight', 4), { ...defaultSettings, weight: 4 })
   })
 
-  for (const [name, value] of [
-    ['weight', 0],
-    ['weight', 11],
-    ['weight', 1.5],
-    ['weight', NaN],
-    ['mostSide', 1000],
+  for (const [name, value, nearest] of [
+    ['weight', 0, 1],
+    ['weight', 11, 10],
+    ['weight', 1.5, 2],
+    ['weight', NaN, 1],
+    ['mostSide', 1000, 992],
   ] as const) {
-    it(`refuses ${name} ${value}, with its range`, () => {
+    it(`refuses ${name} ${value}, with its range and ${nearest}`, () => {
       const { least, most } = settingRanges[name]
 
       assert.deepEqual(
         refusalOf(() => withSetting(defaultSettings, name, value)),
-        ['setting-invalid', { setting: name, least, most, got: value }],
+        ['setting-invalid', { setting: name, least, most, got: value, nearest }],
       )
     })
   }
