@@ -9,6 +9,7 @@ import { publish } from '../queue/events.ts'
 import { audit, type StoredGuild, type StoredMember } from '../store/guilds.ts'
 import { lockJob, markCancelled, settleCancelled, type StoredJob } from '../store/jobs.ts'
 import { type Database, inTransaction, type Transaction } from '../store/prisma.ts'
+import { lockQueued } from '../store/waiting.ts'
 
 /** Who wants a job cancelled, and what they are in this guild. */
 export type Canceller = {
@@ -33,6 +34,8 @@ export type Cancelling = {
 
 /** `cancelled`: now, and refunded; `requested`: when its device stops; `ended`: it had, before. */
 export type CancelOutcome = 'cancelled' | 'requested' | 'ended'
+
+const jobsAtOnce = 50
 
 /**
  * Cancels a job: one's own, or as a moderator anybody's in the guild, which is audited.
@@ -64,6 +67,43 @@ export async function cancel(
     }
     return isFree ? 'cancelled' : 'requested'
   })
+}
+
+/**
+ * Cancels what no device has yet: everybody's, or one member's. It is done in parts, each audited, so
+ * that a long queue is no long transaction; what is asked for meanwhile may be among them or not.
+ *
+ * @returns how many jobs were cancelled
+ * @throws {UserError} not-allowed, member-blocked
+ */
+export async function clearQueue(
+  { database, now }: Pick<Cancelling, 'database' | 'now'>,
+  { guild, member, rank }: Canceller,
+  of?: Pick<StoredMember, 'row' | 'id'>,
+): Promise<number> {
+  checkMay(rank, 'studio clear')
+  const clearPart = async (transaction: Transaction): Promise<number> => {
+    const nowMs = now()
+    const jobs = await lockQueued(transaction, guild, {
+      ...(of && { member: of }),
+      most: jobsAtOnce,
+    })
+    for (const { id, attempt } of jobs) {
+      await settleCancelled(transaction, id, attempt, { costMicros: 0, nowMs })
+      await publish({ type: 'cancelled', jobId: id }, transaction)
+    }
+    if (jobs.length > 0) {
+      const facts = { target: of?.id ?? '', jobs: jobs.length }
+      await audit(transaction, { guild, member, action: 'queue cleared', facts, nowMs })
+    }
+    return jobs.length
+  }
+  let cleared = 0
+  for (;;) {
+    const part = await inTransaction(database, clearPart)
+    cleared += part
+    if (part === 0) return cleared
+  }
 }
 
 /** Whether no device has the job, nor will have it. */

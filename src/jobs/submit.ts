@@ -16,6 +16,7 @@ import { decide } from '../core/quota.ts'
 import { waitFacts } from '../core/wait.ts'
 import { publish } from '../queue/events.ts'
 import {
+  audit,
   blockOf,
   ensureGuild,
   ensureMember,
@@ -32,6 +33,7 @@ import {
 } from '../store/jobs.ts'
 import { type Database, inTransaction, type Transaction } from '../store/prisma.ts'
 import { accountsOf } from '../store/quota.ts'
+import { type Pass, usePass } from '../store/reports.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { checkWords } from './safety.ts'
 
@@ -96,14 +98,14 @@ export async function submit(admission: Admission, asked: Asked, spec: JobSpec):
   const earlier = await findByInvocation(database, guild, asked.invocationId)
   if (earlier) return { job: earlier, isDuplicate: true, fastInMs: 0 }
 
-  await checkWords(database, { guild, member, spec, nowMs })
+  const pass = await checkWords(database, { guild, member, spec, nowMs })
   checkSpecLimits(spec, specLimits(settings))
   const predictedMs = predictWaitMs(guild.id)
   await checkRoom(database, guild, member, predictedMs)
   await rateLimit.take({ ...settings, guild: guild.id, member: member.id })
 
   return inTransaction(database, (transaction) =>
-    enter(transaction, { asked, guild, member, spec, predictedMs, nowMs }),
+    enter(transaction, { asked, guild, member, spec, pass, predictedMs, nowMs }),
   )
 }
 
@@ -159,11 +161,12 @@ async function enter(
     readonly guild: StoredGuild
     readonly member: StoredMember
     readonly spec: JobSpec
+    readonly pass: Pass | undefined
     readonly predictedMs: number
     readonly nowMs: number
   },
 ): Promise<Admitted> {
-  const { asked, guild, member, spec, predictedMs, nowMs } = facts
+  const { asked, guild, member, spec, pass, predictedMs, nowMs } = facts
   const { invocationId, replyTo } = asked
   const accounts = await accountsOf(transaction, { guild, member }, { isLocked: true, nowMs })
   const earlier = await findByInvocation(transaction, guild, invocationId)
@@ -178,6 +181,14 @@ async function enter(
     accounts,
     nowMs,
   )
+  if (pass !== undefined) {
+    // Two at once may both have seen it unused.
+    if (!(await usePass(transaction, pass))) {
+      throw new UserError('prompt-refused', { rule: pass.rule })
+    }
+    const facts = { report: pass.id, rule: pass.rule, jobId: id }
+    await audit(transaction, { guild, member, action: 'pass used', facts, nowMs })
+  }
   await publish({ type: 'queued', jobId: id }, transaction)
   return { job, isDuplicate: false, fastInMs }
 }

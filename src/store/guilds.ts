@@ -140,7 +140,7 @@ export async function findMember(
 /** Stores what was said of a member's settings; what is absent stays. */
 export async function saveMember(
   database: Database | Transaction,
-  member: StoredMember,
+  member: Pick<StoredMember, 'row'>,
   settings: MemberSettings,
 ): Promise<void> {
   const { locale, isModerator, isEditConsented, defaults } = settings
@@ -153,6 +153,27 @@ export async function saveMember(
       ...(defaults !== undefined && { defaults: { ...defaults } }),
     },
   })
+}
+
+/**
+ * The guild as it is now; whoever else wants to change its settings or lists waits until the
+ * transaction ends. Jobs come and go meanwhile.
+ */
+export async function lockGuild(
+  transaction: Transaction,
+  { row }: Pick<StoredGuild, 'row'>,
+): Promise<StoredGuild> {
+  await transaction.$queryRaw`SELECT id FROM guilds WHERE id = ${row} FOR NO KEY UPDATE`
+  return readGuild(await transaction.guild.findUniqueOrThrow({ where: { id: row } }))
+}
+
+/** Stores the language that a guild is spoken to in. */
+export async function saveLocale(
+  transaction: Transaction,
+  { row }: Pick<StoredGuild, 'row'>,
+  locale: string,
+): Promise<void> {
+  await transaction.guild.update({ where: { id: row }, data: { locale } })
 }
 
 /** Stores all settings of a guild. */
@@ -177,9 +198,9 @@ export async function saveSettings(
 
 /** The block that is on a member now. */
 export async function blockOf(
-  database: Database,
-  guild: StoredGuild,
-  member: StoredMember,
+  database: Database | Transaction,
+  guild: Pick<StoredGuild, 'row'>,
+  member: Pick<StoredMember, 'row'>,
   nowMs: number,
 ): Promise<StoredBlock | undefined> {
   const block = await database.block.findUnique({
@@ -190,7 +211,10 @@ export async function blockOf(
 }
 
 /** The words that a guild does not draw, as they stand in its list. */
-export async function wordsOf(database: Database, guild: StoredGuild): Promise<string[]> {
+export async function wordsOf(
+  database: Database | Transaction,
+  guild: Pick<StoredGuild, 'row'>,
+): Promise<string[]> {
   const rows = await database.word.findMany({
     where: { guildId: guild.row },
     orderBy: { word: 'asc' },
@@ -217,7 +241,8 @@ export async function audit(
 /** The bit of `roleBits` that makes a moderator; there is no other yet. */
 const moderatorBit = 1
 
-function readMember(row: MemberRow): StoredMember {
+/** A member out of the row. */
+export function readMember(row: MemberRow): StoredMember {
   return {
     row: row.id,
     id: row.platformId,
@@ -246,6 +271,7 @@ function readGuild(row: GuildRow): StoredGuild {
   }
 }
 
-function objectOf(json: unknown): object {
-  return typeof json === 'object' && json !== null ? json : {}
+/** A column of JSON as an object; anything else has no fields. */
+export function objectOf(json: unknown): Readonly<Record<string, unknown>> {
+  return typeof json === 'object' && json !== null ? { ...json } : {}
 }

@@ -66,6 +66,35 @@ export async function setQuota(
   })
 }
 
+/** The quota that is set for a subject: `null` for none at all, `undefined` if nothing is set. */
+export async function quotaAt(
+  database: Database | Transaction,
+  guild: Pick<StoredGuild, 'row'>,
+  subject: QuotaSubject,
+): Promise<Quota | null | undefined> {
+  const row = await database.quota.findUnique({
+    where: { guildId_scope_subject: { guildId: guild.row, ...keyOf(subject) } },
+  })
+  return row ? readQuota(row) : undefined
+}
+
+/** Every quota that a guild has set, the guild's and everyone's first. */
+export async function quotasOf(
+  database: Database | Transaction,
+  guild: Pick<StoredGuild, 'row'>,
+): Promise<{ readonly subject: QuotaSubject; readonly quota: Quota | null }[]> {
+  const rows = await database.quota.findMany({
+    where: { guildId: guild.row },
+    orderBy: [{ scope: 'asc' }, { subject: 'asc' }],
+  })
+  const set = rows.map((row) => ({ subject: subjectOf(row), quota: readQuota(row) }))
+  const isOfAll = ({ scope }: QuotaSubject): boolean => scope === 'guild' || scope === 'everyone'
+  return [
+    ...set.filter(({ subject }) => isOfAll(subject)),
+    ...set.filter(({ subject }) => !isOfAll(subject)),
+  ]
+}
+
 /**
  * What a member and the guild have in use, of how much, now. With `isLocked` nobody else can change
  * it until the transaction ends, which needs one.
@@ -126,12 +155,16 @@ export async function saveUsage(
   await transaction.balance.update({ where: { memberId: member.row }, data: row(usage.member) })
 }
 
-/** As if a member had used nothing; the ledger says how much was granted. The guild's usage stays. */
+/**
+ * As if a member had used nothing; the ledger says how much was granted. The guild's usage stays.
+ *
+ * @returns what had been in use, in microseconds
+ */
 export async function resetUsage(
   transaction: Transaction,
   payers: Payers,
   nowMs: number,
-): Promise<void> {
+): Promise<number> {
   const { guild, member } = await accountsOf(transaction, payers, { isLocked: true, nowMs })
   await transaction.ledgerEntry.create({
     data: {
@@ -143,6 +176,7 @@ export async function resetUsage(
     },
   })
   await saveUsage(transaction, payers, { guild: guild.usage, member: noUsage })
+  return member.usage.usedMicros
 }
 
 type BalanceRow = {
@@ -172,6 +206,11 @@ function keyOf(subject: QuotaSubject): { scope: QuotaScope; subject: string } {
   if (subject.scope === 'guild') return { scope: 'guild', subject: '' }
   if (subject.scope === 'everyone') return { scope: 'role', subject: everyone }
   return { scope: subject.scope, subject: subject.id }
+}
+
+function subjectOf({ scope, subject }: QuotaRow): QuotaSubject {
+  if (scope === 'guild') return { scope }
+  return scope === 'role' && subject === everyone ? { scope: everyone } : { scope, id: subject }
 }
 
 function readQuota({ refillMicros, windowMs, hardCapMicros }: QuotaRow): Quota | null {

@@ -1,9 +1,10 @@
 /**
- * Prompts that a word list has refused, kept for whoever may want to appeal: one a member, the last
+ * Wishes that a word list has refused, kept for whoever may want to appeal: one a member, the last
  * one, for seven days, in a row of `states`. Nobody reads it but the appeal of that same member, by
  * which they show it to the moderators; then it is a report, and forgotten here.
  */
 import { z } from 'zod'
+import type { JobSpec } from '../core/job-spec.ts'
 import type { StoredMember } from './guilds.ts'
 import type { Database, Transaction } from './prisma.ts'
 import { forgetState, readState, writeState } from './states.ts'
@@ -13,7 +14,8 @@ export type Refusal = {
   /** What an appeal calls it. */
   readonly id: number
   readonly rule: string
-  readonly prompt: string
+  /** All that was asked for, so that it can be drawn when an appeal is upheld. */
+  readonly spec: JobSpec
   readonly atMs: number
 }
 
@@ -27,7 +29,8 @@ const idsOfMember = 1_000
 const schema: z.ZodType<Refusal> = z.object({
   id: z.number(),
   rule: z.string(),
-  prompt: z.string(),
+  // What we wrote ourselves, in a shape that the type checker kept.
+  spec: z.custom<JobSpec>((json) => typeof json === 'object' && json !== null),
   atMs: z.number(),
 })
 
@@ -42,14 +45,19 @@ export async function keepRefusal(
   refused: {
     readonly member: Pick<StoredMember, 'row'>
     readonly rule: string
-    readonly prompt: string
+    readonly spec: JobSpec
     readonly nowMs: number
   },
 ): Promise<number> {
-  const { member, rule, prompt, nowMs } = refused
+  const { member, rule, spec, nowMs } = refused
   const last = (await readState(database, nameOf(member), schema))?.value.id ?? -1
   const id = member.row * idsOfMember + ((last + 1) % idsOfMember)
-  await writeState(database, nameOf(member), { id, rule, prompt, atMs: nowMs })
+  await writeState(database, nameOf(member), {
+    id,
+    rule,
+    spec,
+    atMs: nowMs,
+  })
   await database.state.deleteMany({
     where: {
       name: { startsWith: prefix },

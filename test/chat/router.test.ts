@@ -241,7 +241,7 @@ describe('Router refuses privately', () => {
     const { member } = runs[0]!.context
     const id = Number(message.buttons?.[0]?.[0]?.action.split(':')[2])
     const refusal = await refusalOf(database, member, { id, nowMs })
-    assert.equal(refusal?.prompt, newSpec().prompt)
+    assert.equal(refusal?.spec.prompt, newSpec().prompt)
     assert.equal(await refusalOf(database, { row: member.row + 1 }, { id, nowMs }), undefined)
   })
 })

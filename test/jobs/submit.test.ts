@@ -4,6 +4,7 @@ import { after, describe, it } from 'node:test'
 import type { GuildSettings } from '../../src/core/guild.ts'
 import { RateLimit } from '../../src/jobs/rate-limit.ts'
 import { type Admission, type Asked, priceMicros, submit } from '../../src/jobs/submit.ts'
+import { keptMs } from '../../src/jobs/word-lists.ts'
 import { JobEvents } from '../../src/queue/events.ts'
 import { ensureGuild, ensureMember, saveSettings } from '../../src/store/guilds.ts'
 import { closeDatabase, openDatabase } from '../../src/store/prisma.ts'
@@ -247,7 +248,11 @@ describe('submit', () => {
       await set(asked, { isPaused: true, mostSide: 256 })
       await forbid(asked, 'fox')
       await block(asked, null)
-      const wrong = admission({ predictWaitMs: () => 20 * minuteMs })
+      let clockMs = startMs
+      const wrong = admission({
+        predictWaitMs: () => 20 * minuteMs,
+        now: () => (clockMs += 2 * keptMs),
+      })
       const codes: string[] = []
       const attempt = async (): Promise<void> => {
         codes.push((await refusalOf(submit(wrong, asked, newSpec()))).code)
