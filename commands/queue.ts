@@ -2,7 +2,7 @@
 import { printAction } from '../src/chat/action.ts'
 import { type Command, type Context, action } from '../src/chat/command.ts'
 import { outlookSentences, titleOf } from '../src/chat/job-words.ts'
-import { type Item, privately } from '../src/chat/message.ts'
+import { type Item, type Reply, privately } from '../src/chat/message.ts'
 import { servedSentences } from '../src/chat/served.ts'
 import { checkedJobId } from '../src/chat/wishes.ts'
 import { cancel } from '../src/jobs/cancel.ts'
@@ -30,19 +30,7 @@ export const queue: Command = {
     all: action({
       verb: 'queue all',
       options: {},
-      run: async (context) => {
-        const { say, guild, services } = context
-        const { jobs, total } = await openJobs(services.database, { guild }, mostShown)
-        const served = servedSentences(say, services.servedNow(), guild.id)
-        const title = ({ spec }: OpenJob): string =>
-          spec.isPrivate ? say('queue.private') : titleOf(spec)
-        return privately({
-          text: [say('queue.all', { count: total, shown: jobs.length }), ...served].join('\n'),
-          items: jobs.map((job) =>
-            itemOf(context, job, `${job.memberName ?? job.member} · ${title(job)}`),
-          ),
-        })
-      },
+      run: (context) => shownQueue(context),
     }),
     cancel: action({
       verb: 'cancel own',
@@ -54,6 +42,21 @@ export const queue: Command = {
       },
     }),
   },
+}
+
+/** What the whole guild waits for, to moderators; what is private without its words. */
+export async function shownQueue(context: Context): Promise<Reply> {
+  const { say, guild, services } = context
+  const { jobs, total } = await openJobs(services.database, { guild }, mostShown)
+  const served = servedSentences(say, services.servedNow(), guild.id)
+  const title = ({ spec }: OpenJob): string =>
+    spec.isPrivate ? say('queue.private') : titleOf(spec)
+  return privately({
+    text: [say('queue.all', { count: total, shown: jobs.length }), ...served].join('\n'),
+    items: jobs.map((job) =>
+      itemOf(context, job, `${job.memberName ?? job.member} · ${title(job)}`),
+    ),
+  })
 }
 
 function itemOf({ say, services }: Context, job: OpenJob, title: string): Item {

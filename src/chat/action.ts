@@ -8,7 +8,7 @@
 /** A command's name and action (`queue cancel`), and the options that a button gives. */
 export type Action = {
   readonly command: string
-  /** `job` (10 characters), `report` or `page` (digits, 12 at most), and `picture`, counted from 1. */
+  /** `job` (10 characters), `report`, `draw` or `page` (digits, 12 at most), and `picture`. */
   readonly options: Readonly<Record<string, string | number>>
 }
 
@@ -27,7 +27,12 @@ const verbs = {
   dismiss: { command: 'studio reports dismiss', subject: 'report' },
   'gallery-page': { command: 'gallery mine', subject: 'page' },
   'kept-page': { command: 'gallery kept', subject: 'page' },
+  /** Draws what an appeal has won, once. */
+  draw: { command: 'appeal', subject: 'draw' },
   'audit-page': { command: 'studio audit', subject: 'page' },
+  'reports-page': { command: 'studio reports list', subject: 'page' },
+  'words-page': { command: 'studio words list', subject: 'page' },
+  'line-clear': { command: 'studio queue clear', subject: 'confirm' },
   'privacy-delete': { command: 'privacy delete', subject: 'confirm' },
 } as const satisfies Readonly<
   Record<string, { readonly command: string; readonly subject: string }>

@@ -12,6 +12,8 @@ export type ShownPicture = {
   readonly height: number
   readonly altText: string
   readonly fileName: string
+  /** Covered until somebody wants to see it, where the platform can. */
+  readonly isCovered?: boolean
 }
 
 /** A button; `action` is what `printAction` gives, valid for ever. */

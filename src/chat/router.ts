@@ -27,6 +27,7 @@ import { errorSentence, type Locale, localeFor, type Words, words } from './i18n
 import { keptReplies } from './kept.ts'
 import { labelsOf } from './labels.ts'
 import { privately, type Reply } from './message.ts'
+import { noticeReplies } from './notices.ts'
 import { type Actions, actionsOf, buttonFor, saidBy } from './said.ts'
 import type { Services } from './services.ts'
 
@@ -107,7 +108,11 @@ export class Router {
       const reply = await this.#run(invocation, speaker, say)
       if (reply.kind === 'form') return [reply] // Platforms take a form alone.
       if (reply.message.file !== undefined) forget()
-      return [reply, ...(await keptReplies(this.#services, speaker.member, say))]
+      return [
+        reply,
+        ...(await keptReplies(this.#services, speaker.member, say)),
+        ...(await noticeReplies(this.#services, speaker, say)),
+      ]
     } catch (error) {
       if (error instanceof UserError) {
         return [await this.#refusal(say, error, speaker)]
