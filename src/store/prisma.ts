@@ -62,6 +62,20 @@ export function isDuplicate(error: unknown): boolean {
   return error instanceof Prisma.PrismaClientKnownRequestError && error.code === 'P2002'
 }
 
+/** Whether a row was refused because the one that it belongs to is gone. */
+export function isOrphan(error: unknown): boolean {
+  return error instanceof Prisma.PrismaClientKnownRequestError && error.code === 'P2003'
+}
+
+/** Whether the database cannot answer now, but may in a moment: away, starting, full of others. */
+export function isAway(error: unknown): boolean {
+  if (!(error instanceof Prisma.PrismaClientKnownRequestError)) return false
+  return /^P(?:1\d{3}|2024|2028|2037)$/.test(error.code) || awayCodes.test(error.message)
+}
+
+/** Classes of SQLSTATE: connections, resources, an operator's hand. */
+const awayCodes = /\b(?:08|53|57P)[0-9A-Z]{2,3}\b/
+
 /** Closes all connections. */
 export async function closeDatabase(database: Database): Promise<void> {
   await database.$disconnect()

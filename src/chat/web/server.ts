@@ -109,7 +109,7 @@ export async function serveWeb(options: WebOptions): Promise<Playground> {
   const url = await listen(app, host, port)
   return {
     url,
-    adapter: new WebAdapter(database, place, transcript),
+    adapter: new WebAdapter(place, transcript),
     close: () => app.close(),
   }
 }

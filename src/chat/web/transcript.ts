@@ -43,12 +43,17 @@ export class Transcript {
     })
   }
 
-  /** Adds a message, or changes the one of its nonce. */
-  async put(guild: DemoGuild, written: Written & { readonly nonce: string }): Promise<WebMessage> {
+  /** Adds a message, or changes the one of its nonce; not at all once the signal is aborted. */
+  async put(
+    guild: DemoGuild,
+    written: Written & { readonly nonce: string },
+    signal: AbortSignal,
+  ): Promise<WebMessage> {
     return inTransaction(this.#database, async (transaction) => {
       const nowMs = this.#now()
       const message = await upsertWebMessage(transaction, { ...written, guild, nowMs })
       await tell(guild, message.id, transaction)
+      signal.throwIfAborted()
       return message
     })
   }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, afterEach, describe, it } from 'node:test'
 import { DeliveryError } from '../../../src/chat/adapter.ts'
 import { newDatabase } from '../../store/database.ts'
-import { here, House, messages, pictureMessage, say, show, texts } from './playground.ts'
+import { here, House, messages, pictureMessage, say, show, showing, texts } from './playground.ts'
 
 const house = new House(await newDatabase())
 
@@ -73,7 +73,7 @@ describe("a job's message", () => {
     const { url, adapter } = await house.serve()
     const { id, key } = await house.draw(true)
 
-    await show(adapter, id, pictureMessage(key))
+    await show(adapter, id, pictureMessage(key), { visibleTo: 'mei' })
 
     assert.deepEqual(await texts(url), ['Here it is.'])
     assert.deepEqual(await texts(url, { member: 'ruth' }), [])
@@ -127,6 +127,17 @@ describe("a job's message", () => {
     assert.equal((await messages(url)).messages[0]?.job, null)
   })
 
+  it('is not shown once that has taken too long', async () => {
+    const { url, adapter } = await house.serve()
+    const late = { ...showing('7k2mz0q9xa'), signal: AbortSignal.abort() }
+
+    await assert.rejects(
+      adapter.show({ ...here }, drawing, late),
+      (error) => error instanceof DeliveryError && error.kind === 'later',
+    )
+    assert.deepEqual(await texts(url), [])
+  })
+
   for (const [what, place] of [
     ['a guild that is not there', { ...here, guild: 'elsewhere' }],
     ['another platform', { channel: '42', message: 'm1' }],
@@ -134,15 +145,8 @@ describe("a job's message", () => {
     it(`cannot be delivered to ${what}`, async () => {
       const { adapter } = await house.serve()
 
-      const showing = {
-        nonce: '7k2mz0q9xa',
-        shown: undefined,
-        isFinal: true,
-        visibleTo: undefined,
-        signal: AbortSignal.timeout(10_000),
-      }
       await assert.rejects(
-        adapter.show(place, drawing, showing),
+        adapter.show(place, drawing, showing('7k2mz0q9xa')),
         (error) => error instanceof DeliveryError && error.kind === 'gone',
       )
     })

@@ -212,7 +212,7 @@ describe('a reply to a picture', () => {
   it('is refused when the message is private to somebody else, elsewhere, or gone', async () => {
     const { url, adapter } = await house.serve()
     const { id, key } = await house.draw(true)
-    const shown = await show(adapter, id, pictureMessage(key))
+    const shown = await show(adapter, id, pictureMessage(key), { visibleTo: 'mei' })
     const { id: otherId, key: otherKey } = await house.draw()
     const gone = await show(adapter, otherId, pictureMessage(otherKey))
     await adapter.remove({ ...here }, gone)

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Adapter, Invocation } from '../../../src/chat/adapter.ts'
+import type { Adapter, Invocation, Showing } from '../../../src/chat/adapter.ts'
 import { type Message, privately, type Reply } from '../../../src/chat/message.ts'
 import type { Services } from '../../../src/chat/services.ts'
 import type { ReplyView } from '../../../src/chat/web/routes.ts'
@@ -123,21 +123,20 @@ export function pictureMessage(key: string): Message {
   return { text: 'Here it is.', pictures: [picture] }
 }
 
-/** Shows a job's message as the notifier would. */
+/** How the notifier would show a job. */
+export function showing(nonce: string, visibleTo?: string): Showing {
+  const signal = new AbortController().signal
+  return { nonce, shown: undefined, isFinal: true, visibleTo, signal }
+}
+
+/** Shows a job's message as the notifier would, to one member alone if told so. */
 export function show(
   adapter: Adapter,
   job: string,
   message: Message,
-  at: Partial<typeof here> & { readonly message?: string } = {},
+  { visibleTo, ...at }: { readonly message?: string; readonly visibleTo?: string } = {},
 ): ReturnType<Adapter['show']> {
-  const place = { ...here, ...at, locale: 'en-US' }
-  return adapter.show(place, message, {
-    nonce: job,
-    shown: undefined,
-    isFinal: true,
-    visibleTo: undefined,
-    signal: AbortSignal.timeout(10_000),
-  })
+  return adapter.show({ ...here, ...at, locale: 'en-US' }, message, showing(job, visibleTo))
 }
 
 /** Asks as the page would. */

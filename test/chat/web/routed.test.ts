@@ -6,7 +6,7 @@ import { Router } from '../../../src/chat/router.ts'
 import type { Playground, WebOptions } from '../../../src/chat/web/server.ts'
 import { findJob } from '../../../src/store/jobs.ts'
 import { newDatabase } from '../../store/database.ts'
-import { ask, House, messages, newNonce, pictureMessage, say } from './playground.ts'
+import { ask, House, messages, newNonce, pictureMessage, say, show, showing } from './playground.ts'
 
 const house = new House(await newDatabase())
 
@@ -48,14 +48,7 @@ describe('a typed line', () => {
       const row = (await jobs()).at(-1)!
       const job = await findJob(house.database, row.id)
       assert.ok(job)
-      const showing = {
-        nonce: job.id,
-        shown: undefined,
-        isFinal: false,
-        visibleTo: undefined,
-        signal: AbortSignal.timeout(10_000),
-      }
-      await adapter.show(job.replyTo, { text: 'Drawing.', quote: job.spec.prompt }, showing)
+      await adapter.show(job.replyTo, { text: 'Drawing.', quote: job.spec.prompt }, showing(job.id))
 
       assert.equal(job.spec.prompt, prompt)
       const [reply] = replies
@@ -90,15 +83,7 @@ describe('a typed line', () => {
   it('that answers a picture edits it', async () => {
     const { url, adapter } = await serve()
     const { id, key } = await house.draw()
-    const place = { guild: 'fox-den', channel: 'pictures', member: 'mei' }
-    const showing = {
-      nonce: id,
-      shown: undefined,
-      isFinal: true,
-      visibleTo: undefined,
-      signal: AbortSignal.timeout(10_000),
-    }
-    const shown = await adapter.show(place, pictureMessage(key), showing)
+    const shown = await show(adapter, id, pictureMessage(key))
 
     await say(url, 'make it blue', { replyToId: shown.message, picture: 1 })
 
