@@ -1,6 +1,7 @@
 /** Refused prompts: whose they are, and for how long. */
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
+import type { JobSpec } from '../../src/core/job-spec.ts'
 import { ensureGuild, ensureMember, type StoredMember } from '../../src/store/guilds.ts'
 import { closeDatabase, openDatabase } from '../../src/store/prisma.ts'
 import { forgetRefusal, keepRefusal, refusalKeptMs, refusalOf } from '../../src/store/refusals.ts'
@@ -14,8 +15,20 @@ const newMember = async (): Promise<StoredMember> => {
   const guild = await ensureGuild(database, { platform: 'web', platformId: 'foxes' })
   return ensureMember(database, guild, { id: `member-${(names += 1)}`, roleIds: [] })
 }
+const specOf = (prompt: string): JobSpec => ({
+  kind: 'imagine',
+  prompt,
+  width: 128,
+  height: 128,
+  seed: 7,
+  count: 1,
+  evaluations: 8,
+  guidance: 0,
+  isRaw: false,
+  isPrivate: false,
+})
 const refuse = (member: StoredMember, prompt: string, atMs: number = nowMs): Promise<number> =>
-  keepRefusal(database, { member, rule: 'fox', prompt, nowMs: atMs })
+  keepRefusal(database, { member, rule: 'fox', spec: specOf(prompt), nowMs: atMs })
 
 describe('a refusal', () => {
   it('belongs to its member alone', async () => {
@@ -24,7 +37,7 @@ describe('a refusal', () => {
     assert.deepEqual(await refusalOf(database, member, { id, nowMs }), {
       id,
       rule: 'fox',
-      prompt: 'a fox',
+      spec: specOf('a fox'),
       atMs: nowMs,
     })
     assert.equal(await refusalOf(database, other, { id, nowMs }), undefined)
@@ -35,7 +48,7 @@ describe('a refusal', () => {
     const first = await refuse(member, 'a fox')
     const second = await refuse(member, 'two foxes')
     assert.equal(await refusalOf(database, member, { id: first, nowMs }), undefined)
-    assert.equal((await refusalOf(database, member, { id: second, nowMs }))?.prompt, 'two foxes')
+    assert.equal((await refusalOf(database, member, { id: second, nowMs }))?.spec.prompt, 'two foxes')
     assert.equal((await refusalOf(database, member, { nowMs }))?.id, second)
   })
 
