@@ -6,6 +6,7 @@ import { edit } from './edit.ts'
 import { gallery } from './gallery.ts'
 import { help } from './help.ts'
 import { imagine } from './imagine.ts'
+import { privacy } from './privacy.ts'
 import { queue } from './queue.ts'
 import { quota } from './quota.ts'
 import { report } from './report.ts'
@@ -23,6 +24,7 @@ export const commands: readonly Command[] = [
   styles,
   settings,
   quota,
+  privacy,
   help,
   report,
   appeal,

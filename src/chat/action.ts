@@ -33,6 +33,7 @@ const verbs = {
   'reports-page': { command: 'studio reports list', subject: 'page' },
   'words-page': { command: 'studio words list', subject: 'page' },
   'line-clear': { command: 'studio queue clear', subject: 'confirm' },
+  'privacy-export': { command: 'privacy export', subject: 'from' },
   'privacy-delete': { command: 'privacy delete', subject: 'confirm' },
 } as const satisfies Readonly<
   Record<string, { readonly command: string; readonly subject: string }>

@@ -5,6 +5,7 @@ import type { Cancelling } from '../jobs/cancel.ts'
 import type { Admission } from '../jobs/submit.ts'
 import type { BlobStore } from '../store/blobs/blob-store.ts'
 import type { ModelCard } from '../store/devices.ts'
+import type { ShownMessage } from '../store/privacy.ts'
 import type { Database } from '../store/prisma.ts'
 
 /** A guild in line, for whoever looks at the queue. */
@@ -29,5 +30,10 @@ export type Services = {
   readonly servedNow: () => readonly ServedGuild[]
   /** What the model is and likes; none before a worker has ever told. */
   readonly modelCard: () => Promise<ModelCard | undefined>
+  /**
+   * Takes the messages of jobs away, whose rows are gone already, as fast as their platforms let us;
+   * it may go on after this returns.
+   */
+  readonly removeShown: (messages: readonly ShownMessage[]) => void
   readonly now: () => number
 }

@@ -6,7 +6,7 @@
 import { z } from 'zod'
 import type { JobSpec } from '../core/job-spec.ts'
 import type { StoredGuild, StoredMember } from './guilds.ts'
-import { type JobError, type StoredJob, findJob, readJob, withNames } from './jobs.ts'
+import { type JobError, type StoredJob, findJob, readJob, storedSpec, withNames } from './jobs.ts'
 import type { Database, Transaction } from './prisma.ts'
 
 /** A picture in a list. */
@@ -249,8 +249,6 @@ const storedError: z.ZodType<JobError> = z.object({
   code: z.string(),
   params: z.record(z.string(), z.union([z.string(), z.number()])),
 })
-// What we wrote ourselves, in a shape that the type checker kept.
-const storedSpec = z.custom<JobSpec>((json) => typeof json === 'object' && json !== null)
 
 function readPicture({ id, picture, key, spec, createdAt, isKept }: Row): GalleryPicture {
   return {

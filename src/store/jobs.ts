@@ -364,8 +364,10 @@ async function enter(
 }
 
 // What we wrote ourselves, in shapes that the type checker kept.
-const storedSpec = z.custom<JobSpec>((json) => typeof json === 'object' && json !== null)
-const storedReplyTo = z.custom<ReplyTo>((json) => typeof json === 'object' && json !== null)
+/** A spec as it is in a row. */
+export const storedSpec = z.custom<JobSpec>((json) => typeof json === 'object' && json !== null)
+/** A place as it is in a row. */
+export const storedReplyTo = z.custom<ReplyTo>((json) => typeof json === 'object' && json !== null)
 
 /** A job out of its row. */
 export function readJob(row: JobRow): StoredJob {

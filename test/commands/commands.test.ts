@@ -89,9 +89,8 @@ for (const locale of locales) {
         const { missing, values } = readOptions({ path, forms: action.options, labels }, options)
         assert.deepEqual(missing, [], line)
         for (const [option, form] of Object.entries(action.options)) {
-          if (form.kind === 'prompt' && values[option] !== undefined) {
-            readPrompt(String(values[option]))
-          }
+          const value = values[option]
+          if (form.kind === 'prompt' && typeof value === 'string') readPrompt(value)
         }
       }
     })

@@ -77,6 +77,7 @@ export function newServices(facts: Partial<Services> = {}): Services {
     }),
     servedNow: () => [],
     modelCard: async () => card,
+    removeShown: () => {},
     now,
     ...facts,
   }
