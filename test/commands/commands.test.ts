@@ -8,6 +8,7 @@ import { readOptions } from '../../src/chat/forms.ts'
 import { Grammar } from '../../src/chat/grammar.ts'
 import { catalogues, type Locale, words } from '../../src/chat/i18n.ts'
 import { labelsOf } from '../../src/chat/labels.ts'
+import { type Rank, verbs } from '../../src/core/permission.ts'
 import { readPrompt } from '../../src/core/flags.ts'
 
 const locales = ['en-US', 'zh-CN'] as const satisfies readonly Locale[]
@@ -108,6 +109,19 @@ describe('commands', () => {
         assert.ok(Object.keys(options).length <= mostEntries, name)
       }
     }
+  })
+
+  it('are for every member, but for those that look at others', () => {
+    const withRank = (rank: Rank): string[] =>
+      actions
+        .filter(({ path, action }) => !path.startsWith('studio ') && verbs[action.verb] === rank)
+        .map(({ path }) => path)
+    assert.deepEqual(withRank('moderator'), ['queue all'])
+    const open = ['quota', 'privacy export', 'privacy delete', 'help']
+    assert.deepEqual(
+      open.filter((path) => !withRank('blocked').includes(path)),
+      [],
+    )
   })
 
   it('list what is required before what is not', () => {

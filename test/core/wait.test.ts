@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
-import { waitFacts } from '../../src/core/wait.ts'
+import { rangeFacts, waitFacts } from '../../src/core/wait.ts'
 
 const msOfUnit = { second: 1_000, minute: 60_000, hour: 3_600_000, day: 86_400_000 }
 
@@ -29,5 +29,16 @@ describe('waitFacts', () => {
         assert.ok(saidMs >= waitMs && saidMs - waitMs <= msOfUnit[unit])
       }),
     )
+  })
+})
+
+describe('rangeFacts', () => {
+  it('has one unit, that of its end', () => {
+    assert.deepEqual(rangeFacts(50_000, 120_000), { from: 1, to: 2, unit: 'minute' })
+    assert.deepEqual(rangeFacts(5_400, 18_000), { from: 5, to: 18, unit: 'second' })
+  })
+
+  it('never begins after its end', () => {
+    assert.deepEqual(rangeFacts(0, 0), { from: 1, to: 1, unit: 'second' })
   })
 })
