@@ -5,6 +5,7 @@
  */
 import { hostname } from 'node:os'
 import { commands } from '../commands/index.ts'
+import type { Adapter } from './chat/adapter.ts'
 import { runNotifier } from './chat/notifier.ts'
 import { Router } from './chat/router.ts'
 import type { Services } from './chat/services.ts'
@@ -129,6 +130,7 @@ async function openBot(
   house.defer(() => outlooks.close())
   const rateLimit = new RateLimit()
   house.defer(() => rateLimit.close())
+  const adapters: Adapter[] = []
   const services: Services = {
     database,
     blobs,
@@ -147,6 +149,13 @@ async function openBot(
     outlookOf: (jobId, guild) => outlooks.ofJob(jobId, guild),
     servedNow: () => outlooks.servedNow(),
     modelCard: () => readModelCard(database),
+    removeShown: (messages) => {
+      // Nobody waits for it, and a platform that is away loses nothing of ours.
+      for (const { platform, place, shown } of messages) {
+        const adapter = adapters.find((each) => each.platform === platform)
+        adapter?.remove(place, shown).catch(onError)
+      }
+    },
     now,
   }
   const router = new Router({
@@ -169,6 +178,7 @@ async function openBot(
     metrics: async () => ({ contentType: metrics.contentType, body: await metrics.text() }),
   })
   house.defer(() => page.close())
+  adapters.push(page.adapter)
 
   const onSwept = ({ found, ...left }: Swept): void => {
     metrics.setBlobs(found)
@@ -180,7 +190,7 @@ async function openBot(
       await Promise.all([
         runDispatcher({ database, queue, events, now }, signal),
         runNotifier(
-          { services, events, adapters: [page.adapter], outlook: services.outlookOf, now, onError },
+          { services, events, adapters, outlook: services.outlookOf, now, onError },
           signal,
         ),
         keepSweeping({ database, blobs, purgeDays, onSwept, onError, now }, signal),

@@ -49,6 +49,7 @@ export function newServices(
     cancelling: { database, cancelDispatch: async () => 'absent', now },
     outlookOf,
     servedNow: () => [],
+    removeShown: () => undefined,
     modelCard: () => readModelCard(database),
     now,
   }

@@ -10,7 +10,7 @@ import { findJob, markDispatched, markStarted } from '../../src/store/jobs.ts'
 import type { ShownMessage } from '../../src/store/privacy.ts'
 import { inTransaction } from '../../src/store/prisma.ts'
 import { keepRefusal, refusalOf as refused } from '../../src/store/refusals.ts'
-import { newName, refusalOf } from '../jobs/admission.ts'
+import { newName, newSpec, refusalOf } from '../jobs/admission.ts'
 import { unzip } from '../jobs/unzip.ts'
 import {
   asked,
@@ -196,7 +196,12 @@ describe('privacy delete', () => {
   it('takes away what the member wrote', async () => {
     const context = await newContext()
     const { guild, member } = context
-    await keepRefusal(database, { member, rule: 'bear', prompt: 'a bear', nowMs })
+    await keepRefusal(database, {
+      member,
+      rule: 'bear',
+      spec: newSpec({ prompt: 'a bear' }),
+      nowMs,
+    })
     const mine = { guildId: guild.row, memberId: member.row }
     await database.report.create({ data: { ...mine, kind: 'appeal', facts: { prompt: 'x' } } })
     await database.report.create({ data: { ...mine, kind: 'report', note: 'mine' } })

@@ -48,7 +48,10 @@ describe('a refusal', () => {
     const first = await refuse(member, 'a fox')
     const second = await refuse(member, 'two foxes')
     assert.equal(await refusalOf(database, member, { id: first, nowMs }), undefined)
-    assert.equal((await refusalOf(database, member, { id: second, nowMs }))?.spec.prompt, 'two foxes')
+    assert.equal(
+      (await refusalOf(database, member, { id: second, nowMs }))?.spec.prompt,
+      'two foxes',
+    )
     assert.equal((await refusalOf(database, member, { nowMs }))?.id, second)
   })
 

@@ -58,6 +58,7 @@ export class House {
       cancelling: { database: this.database, cancelDispatch: async () => 'absent', now },
       outlookOf: () => ({ position: 1, estimate: undefined, hasDevice: true }),
       servedNow: () => [],
+      removeShown: () => undefined,
       modelCard: async () => undefined,
       now,
     }
