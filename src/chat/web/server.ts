@@ -54,25 +54,29 @@ export type Playground = {
 const bodyLimitBytes = 64 * 1024
 const requestLimitMs = 60_000
 
-const files: Readonly<Record<string, readonly [file: string, type: string]>> = {
-  '/': ['page.html', 'text/html; charset=utf-8'],
-  '/page.css': ['page.css', 'text/css; charset=utf-8'],
-  '/talk.css': ['talk.css', 'text/css; charset=utf-8'],
-  '/composer.css': ['composer.css', 'text/css; charset=utf-8'],
-  '/login.css': ['login.css', 'text/css; charset=utf-8'],
-  '/api.js': ['api.js', 'text/javascript; charset=utf-8'],
-  '/completion.js': ['completion.js', 'text/javascript; charset=utf-8'],
-  '/composer.js': ['composer.js', 'text/javascript; charset=utf-8'],
-  '/form.js': ['form.js', 'text/javascript; charset=utf-8'],
-  '/make.js': ['make.js', 'text/javascript; charset=utf-8'],
-  '/message.js': ['message.js', 'text/javascript; charset=utf-8'],
-  '/page.js': ['page.js', 'text/javascript; charset=utf-8'],
-  '/place.js': ['place.js', 'text/javascript; charset=utf-8'],
-  '/portrait.js': ['portrait.js', 'text/javascript; charset=utf-8'],
-  '/status.js': ['status.js', 'text/javascript; charset=utf-8'],
-  '/talk.js': ['talk.js', 'text/javascript; charset=utf-8'],
-  '/words.js': ['words.js', 'text/javascript; charset=utf-8'],
-  '/icon.svg': ['icon.svg', 'image/svg+xml'],
+const script = 'text/javascript; charset=utf-8'
+const style = 'text/css; charset=utf-8'
+
+/** What the page is made of, by path; at the root the page itself. */
+const files: Readonly<Record<string, string>> = {
+  'page.html': 'text/html; charset=utf-8',
+  'page.css': style,
+  'talk.css': style,
+  'composer.css': style,
+  'login.css': style,
+  'icon.svg': 'image/svg+xml',
+  'page.js': script,
+  'api.js': script,
+  'completion.js': script,
+  'composer.js': script,
+  'form.js': script,
+  'make.js': script,
+  'message.js': script,
+  'place.js': script,
+  'portrait.js': script,
+  'status.js': script,
+  'talk.js': script,
+  'words.js': script,
 }
 
 /**
@@ -136,9 +140,9 @@ async function listen(app: FastifyInstance, host: string, port: number): Promise
 }
 
 async function serveFiles(app: FastifyInstance): Promise<void> {
-  for (const [path, [file, type]] of Object.entries(files)) {
+  for (const [file, type] of Object.entries(files)) {
     const body = await readFile(new URL(file, import.meta.url))
-    app.get(path, (_, reply) => reply.type(type).send(body))
+    app.get(file === 'page.html' ? '/' : `/${file}`, (_, reply) => reply.type(type).send(body))
   }
 }
 
