@@ -1,7 +1,8 @@
 /**
  * Runs before the first TypeScript file (`node --import`), in plain JavaScript, because an older
  * Node cannot read TypeScript. Where Node is too old it hands the same command over to the Node that
- * came as a platform package, and says what to do where none did.
+ * came as a platform package, and says what to do where none did. Either way a command that npm
+ * started ends when npm is told to.
  *
  * Careful: npm 11 links that Node as `node_modules/.bin/node` and gets here with it; npm 10 removes
  * the link again with the packages of the other platforms, which have a program of the same name.
@@ -38,6 +39,18 @@ async function handOver(node) {
   process.exit(code ?? 128 + constants.signals[signal])
 }
 
+/**
+ * npm passes a signal on to the shell that it runs us in, which dies of it and tells nobody: then we
+ * would go on as an orphan. Whoever npm started ends with that shell instead.
+ */
+function endWithShell() {
+  const shell = process.ppid
+  setInterval(() => {
+    if (process.ppid !== shell) process.kill(process.pid, 'SIGTERM')
+  }, 250).unref()
+}
+
+if (process.env.npm_lifecycle_event !== undefined) endWithShell()
 if (Number(process.versions.node.split('.')[0]) < wanted) {
   const node = packagedNode()
   if (node) await handOver(node)

@@ -222,11 +222,11 @@ const rules: readonly Rule[] = [
     ],
   },
   {
-    fact: 'only src/config.ts reads the environment',
+    fact: 'only src/config.ts reads the environment, and what runs before it',
     faults: (house) =>
       mentions(
         house,
-        /^(?:src\/(?!config\.ts)|commands\/)/,
+        /^(?:src\/(?!config\.ts|node-version\.mjs)|commands\/)/,
         /\bprocess\s*\??\.\s*env\b|\bprocess\[|\benv\b[^}'"]*\}\s*(?:from\s*'node:|=\s*)process\b/,
       ),
     broken: [

@@ -1,9 +1,10 @@
 /**
- * What an older Node meets before the first TypeScript file. Needs one that is older: the system's,
- * if it is.
+ * What happens before the first TypeScript file: what an older Node meets, for which the system's
+ * must be one, and how a command hears of it that npm was told to end.
  */
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
@@ -50,4 +51,36 @@ describe('an older Node', { skip }, () => {
     assert.match(stderr, /needs Node 24 or newer, this is Node \d+\.\d+\.\d+: install it/)
     assert.match(stderr, /需要 Node 24 或更高版本/)
   })
+})
+
+describe('a command that npm started', { skip: process.platform === 'win32' }, () => {
+  const program = `
+    process.on('SIGTERM', () => { console.log('told to end'); process.exit() })
+    setInterval(() => {}, 1000)
+    console.log('began')`
+  for (const [name, node] of Object.entries({
+    'this Node': process.execPath,
+    'an older Node': older,
+  })) {
+    it(
+      `is told to end when npm's shell is gone, under ${name}`,
+      { skip: !node && skip },
+      async () => {
+        const file = join(folder.path, 'endless.mjs')
+        writeFileSync(file, program)
+        // As npm runs it: the shell stays between the two, which a last command would let it not.
+        const script = `"${node}" --import "${join(root, 'src/node-version.mjs')}" "${file}"; :`
+        const environment = { ...process.env, npm_lifecycle_event: 'start' }
+        const shell = spawn('sh', ['-c', script], { env: environment })
+        let said = ''
+        shell.stdout.on('data', (text) => (said += String(text)))
+        while (!said.includes('began')) await once(shell.stdout, 'data')
+
+        shell.kill('SIGTERM')
+
+        await once(shell.stdout, 'close')
+        assert.match(said, /told to end/)
+      },
+    )
+  }
 })
