@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,9 +15,10 @@ import { fileURLToPath } from 'node:url'
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 const guard = fileURLToPath(new URL('../src/node-version.mjs', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'main-'))
+chmodSync(folder, 0o711) // As root, the database runs as another user.
 after(() => rmSync(folder, { recursive: true }))
 beforeEach(() => {
-  for (const name of readdirSync(folder)) rmSync(join(folder, name))
+  for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true })
 })
 
 type Ended = { readonly exitCode: number | null; readonly stdout: string; readonly stderr: string }
@@ -219,7 +220,9 @@ describe('the command line', () => {
     const { exitCode, stdout } = await run()
 
     assert.equal(exitCode, 0)
-    assert.match(stdout, /npm run imagine/)
+    for (const command of ['start', 'bot', 'worker', 'imagine', 'doctor', 'backup', 'restore']) {
+      assert.match(stdout, new RegExp(`npm (?:run )?${command}\\b`))
+    }
   })
 
   it('knows the nearest command', async () => {
