@@ -73,7 +73,11 @@ function partsOf(view, replied, acts) {
     ['copy', many(copy), copyOf],
     ['items', many(items), (list) => itemsOf(view, list, acts)],
     ['file', file, fileOf],
-    ['buttons', many(buttons), (rows) => buttonsOf(view, rows.flat(), acts)],
+    [
+      'buttons',
+      many(buttons),
+      (rows) => make('div', {}, ...rows.map((row) => buttonsOf(view, row, acts))),
+    ],
   ]
 }
 
@@ -143,12 +147,10 @@ function picturesOf(view, pictures, acts) {
     const figure = make('figure', {}, pictureOf(picture))
     if (Math.max(width, height) < smallPixels) figure.className = 'small'
     const answer = tell(make('button', { type: 'button' }), 'web.answer')
+    label(answer, 'web.answer-number', { number })
     const save = make('a', { className: 'button', href: picture.url, download: picture.fileName })
     tell(save, 'web.download')
-    if (pictures.length > 1) {
-      label(answer, 'web.answer-number', { number })
-      label(save, 'web.download-number', { number })
-    }
+    label(save, 'web.download-number', { number })
     answer.addEventListener('click', () => acts.answer(view, picture))
     figure.append(make('figcaption', {}, answer, save))
     box.append(figure)
@@ -190,9 +192,10 @@ function itemsOf(view, items, acts) {
   const list = make('ul', { className: 'items', role: 'list' })
   for (const { title, text, picture, buttons } of items) {
     const words = make('div', {}, make('strong', { dir: 'auto', textContent: title }))
-    if (text) words.append(make('p', { className: 'text', dir: 'auto', textContent: text }))
-    if (buttons?.length) words.append(buttonsOf(view, buttons, acts, title))
-    list.append(make('li', {}, ...(picture ? [pictureOf(picture)] : []), words))
+    if (text) words.append(textOf('p', text))
+    const item = make('li', {}, ...(picture ? [pictureOf(picture)] : []), words)
+    if (buttons?.length) item.append(buttonsOf(view, buttons, acts, title))
+    list.append(item)
   }
   return list
 }

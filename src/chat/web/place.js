@@ -76,7 +76,7 @@ export class Switcher {
     const there = `# ${oneOf(guild.channels, at.channel).name}`
     const { name } = oneOf(guild.members, at.member)
     channel.textContent = there
-    here.textContent = there
+    here.textContent = `${there} · ${name}`
     document.title = `${there} · ${guild.name} · Zimagine`
     tell(this.#page.as, 'web.as', { guild: guild.name, member: name })
     remember(at)
