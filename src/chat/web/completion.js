@@ -107,7 +107,7 @@ export class Completion {
     }
     const known =
       kind === 'flag'
-        ? ['yes', 'no'].map((value) => ({ value: say(`web.${value}`), label: say(`web.${value}`) }))
+        ? [say('web.yes'), say('web.no')].map((word) => ({ value: word, label: word }))
         : (choices ?? [])
     return known
       .filter((each) => each.label.startsWith(prefix) || each.value.startsWith(prefix))

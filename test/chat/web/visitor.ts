@@ -69,7 +69,7 @@ export class Visitor {
   async fillIn(fields: Readonly<Record<string, string>>): Promise<void> {
     for (const [name, value] of Object.entries(fields)) {
       const field = this.form.getByLabel(name, { exact: true })
-      const isChoice = await field.evaluate<boolean>('(element) => element.localName === "select"')
+      const isChoice = await field.evaluate((element) => element.localName === 'select')
       await (isChoice ? field.selectOption({ label: value }) : field.fill(value))
     }
     const send = this.form.locator('button[type=submit]')
