@@ -110,6 +110,11 @@ export function inReferenceMicros(model: CostModel, device: string, micros: numb
   return Math.min(Math.max(0, charged), mostMicros)
 }
 
+/** Whether anything was drawn on a device of this class: else its speed is not known. */
+export function isMeasured(model: CostModel, device: string): boolean {
+  return model.devices[device] !== undefined
+}
+
 /**
  * What each job of a batch is charged of the time that the batch took: in proportion to what each
  * would have cost alone, never more than that, in whole microseconds that add up.

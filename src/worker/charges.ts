@@ -1,10 +1,10 @@
 /**
  * What jobs cost: time on this device, turned into time on the reference device by what the leader
- * has learnt of devices and keeps in the row `cost-model`. Until it has, every device is the
- * reference device.
+ * has learnt of devices and keeps in the row `cost-model`. Until it has, no job costs more than was
+ * reserved for it: a slow device must not use up somebody's quota with its first pictures.
  */
 import { z } from 'zod'
-import { type CostModel, inReferenceMicros, newCostModel } from '../core/cost.ts'
+import { type CostModel, inReferenceMicros, isMeasured, newCostModel } from '../core/cost.ts'
 import type { Database } from '../store/prisma.ts'
 import { readState } from '../store/states.ts'
 
@@ -31,13 +31,17 @@ export class Charges {
     this.#onError = onError
   }
 
-  /** Microseconds of the reference device; by the model known before if the newest cannot be read. */
-  async of(deviceMicros: number): Promise<number> {
+  /**
+   * Microseconds of the reference device for a job for which so much was reserved; by the model
+   * known before if the newest cannot be read.
+   */
+  async of(deviceMicros: number, reservedMicros: number): Promise<number> {
     if (performance.now() - this.#readAtMs > freshMs) {
       this.#readAtMs = performance.now()
       const state = await readState(this.#database, 'cost-model', costModel).catch(this.#onError)
       this.#model = state?.value ?? this.#model
     }
-    return inReferenceMicros(this.#model, this.#deviceClass, deviceMicros)
+    const micros = inReferenceMicros(this.#model, this.#deviceClass, deviceMicros)
+    return isMeasured(this.#model, this.#deviceClass) ? micros : Math.min(micros, reservedMicros)
   }
 }

@@ -271,13 +271,18 @@ export class Loop {
       const keys = await this.#ends.persist(lease, () => storePngs(blobs, pngs), blobLimitMs)
       part.signal.throwIfAborted()
       if (keys === undefined) throw new Error('internal: pictures neither stored nor given up')
-      const costMicros = await this.#charges.of(part.spentMicros)
+      const costMicros = await this.#costOf(part)
       const results = { keys, device: device.facts.id, timings: part.timings }
       await this.#ends.done(lease, costMicros, results)
       this.#forget(job)
     } catch (error) {
       await this.#fail(job, error, part)
     }
+  }
+
+  async #costOf({ job, spentMicros }: Part): Promise<number> {
+    const { estimateMicros } = (await job.prepared)!.job
+    return this.#charges.of(spentMicros, estimateMicros)
   }
 
   /** What becomes of a job that was cut short or went wrong: the loop's one catch. */
@@ -287,7 +292,7 @@ export class Loop {
     let isOver = true
     try {
       await job.progress.end()
-      const costMicros = await this.#charges.of(part?.spentMicros ?? 0)
+      const costMicros = part ? await this.#costOf(part) : 0
       if (isLost(lease)) return
       if (lease.signal.aborted) await this.#ends.cancelled(lease, costMicros)
       else if (this.#givingUp.signal.aborted) await queue.giveBack(lease)
