@@ -17,6 +17,7 @@ import { type Log, openLog } from './log.ts'
 import { health } from './ops/health.ts'
 import { serveHealth } from './ops/health-server.ts'
 import { Metrics } from './ops/metrics.ts'
+import { modelCardOf } from './ops/model-card.ts'
 import { keepSweeping, type Swept } from './ops/retention.ts'
 import { JobEvents } from './queue/events.ts'
 import { Queue } from './queue/pg-boss.ts'
@@ -65,10 +66,12 @@ export async function start(config: Config, role: Role, signal?: AbortSignal): P
   try {
     const ground = await layGround(config, role, house)
     signal?.throwIfAborted()
-    const page = role === 'worker' ? undefined : await openBot(ground, house)
+    const bot = role === 'worker' ? undefined : await openBot(ground, house)
     const workers = role === 'bot' ? [] : await openWorkers(ground, role, house, signal)
+    // Whoever asks from now on hears of our devices.
+    await bot?.outlooks.refresh()
     if (role === 'worker') await tellHealth(ground, workers, house)
-    return { url: page?.url, close: () => house.disposeAsync() }
+    return { url: bot?.url, close: () => house.disposeAsync() }
   } catch (error) {
     await house.disposeAsync()
     throw error
@@ -123,11 +126,15 @@ async function findDatabase(
 async function openBot(
   ground: Ground,
   house: AsyncDisposableStack,
-): Promise<{ readonly url: string }> {
+): Promise<{ readonly url: string; readonly outlooks: Outlooks }> {
   const { config, log, onError, databaseUrl, database, queue, events, blobs, metrics } = ground
   const now = Date.now
   const outlooks = await Outlooks.open({ database, onError, now })
   house.defer(() => outlooks.close())
+  events.subscribe(({ type }) => {
+    if (type === 'device') void outlooks.refresh()
+  })
+  const ownCard = await modelCardOf(config.modelFolder)
   const rateLimit = new RateLimit()
   house.defer(() => rateLimit.close())
   const adapters: Adapter[] = []
@@ -148,7 +155,7 @@ async function openBot(
     },
     outlookOf: (jobId, guild) => outlooks.ofJob(jobId, guild),
     servedNow: () => outlooks.servedNow(),
-    modelCard: () => readModelCard(database),
+    modelCard: async () => (await readModelCard(database)) ?? ownCard,
     removeShown: (messages) => {
       // Nobody waits for it, and a platform that is away loses nothing of ours.
       for (const { platform, place, shown } of messages) {
@@ -202,7 +209,7 @@ async function openBot(
     ending.abort()
     await leading
   })
-  return page
+  return { url: page.url, outlooks }
 }
 
 /** The devices of this process: as many as the settings say beside a bot, one in a worker's own. */

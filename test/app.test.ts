@@ -129,9 +129,10 @@ describe('bot and worker', { skip }, () => {
     const config = settings()
     await assert.rejects(start(config, 'worker'), { code: 'database-missing' })
     const bot = await open(config, 'bot')
+    // Before any worker told what its model likes.
+    assert.equal((await say(bot.url, 'a cat --seed 9 --steps 2')).status, 200)
     const worker = await start(config, 'worker')
     try {
-      await say(bot.url, 'a cat --seed 9 --steps 2')
       assert.equal((await drawn(bot.url, 1)).length, 1)
       assert.equal(worker.url, undefined)
     } finally {

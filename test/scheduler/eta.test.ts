@@ -99,6 +99,15 @@ describe('outlooks', () => {
     await until('the device to be told', async () => (await reread()).hasDevice)
   })
 
+  it('tell of a device before the leader has written of it', async () => {
+    const { id } = await house.guild()
+    await house.device()
+
+    assert.equal((await reread()).ofNext(id, 'fast').hasDevice, true)
+    nowMs = Date.now() + 20_000
+    assert.equal(outlooks.ofNext(id, 'fast').hasDevice, false)
+  })
+
   it('foretell about as long as the work before a job takes', async () => {
     const guild = await house.guild()
     const device = await house.device()
