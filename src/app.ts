@@ -3,7 +3,6 @@
  * notifier while it leads), a worker (devices), or both in one process. What is opened first is closed
  * last, so a stop drains the devices while the notifier still delivers what they finish.
  */
-import { hostname } from 'node:os'
 import { commands } from '../commands/index.ts'
 import type { Adapter } from './chat/adapter.ts'
 import { runNotifier } from './chat/notifier.ts'
@@ -23,7 +22,7 @@ import { JobEvents } from './queue/events.ts'
 import { Queue } from './queue/pg-boss.ts'
 import { runDispatcher } from './scheduler/dispatcher.ts'
 import { Outlooks } from './scheduler/eta.ts'
-import { whileLeading } from './scheduler/leader.ts'
+import { together, whileLeading } from './scheduler/leader.ts'
 import type { BlobStore } from './store/blobs/blob-store.ts'
 import { openBlobs } from './store/blobs/open.ts'
 import { aliveDevices, readModelCard } from './store/devices.ts'
@@ -193,16 +192,16 @@ async function openBot(
   }
   const ending = new AbortController()
   const leading = whileLeading(
-    async (signal) => {
-      await Promise.all([
-        runDispatcher({ database, queue, events, now }, signal),
-        runNotifier(
-          { services, events, adapters, outlook: services.outlookOf, now, onError },
-          signal,
-        ),
-        keepSweeping({ database, blobs, purgeDays, onSwept, onError, now }, signal),
-      ])
-    },
+    (leadSignal) =>
+      together(leadSignal, [
+        (signal) => runDispatcher({ database, queue, events, now }, signal),
+        (signal) =>
+          runNotifier(
+            { services, events, adapters, outlook: services.outlookOf, now, onError },
+            signal,
+          ),
+        (signal) => keepSweeping({ database, blobs, purgeDays, onSwept, onError, now }, signal),
+      ]),
     { databaseUrl, signal: ending.signal, onError },
   )
   house.defer(async () => {
@@ -221,11 +220,15 @@ async function openWorkers(
 ): Promise<Worker[]> {
   const { config, log, onError, database, queue, blobs } = ground
   const count = role === 'worker' ? Math.max(1, config.workers) : config.workers
-  const ids = Array.from({ length: count }, (_, k) =>
-    role === 'start' ? `start/${k + 1}` : `${hostname().slice(0, 40)}/${process.pid}/${k + 1}`,
-  )
-  if (role === 'start') await takeBackLeases(ground, ids)
+  // Only on a database of our own: on a shared one another process may have these names too.
+  const isOurs = role === 'start' && config.databaseUrl === undefined
+  const ids = Array.from({ length: count }, (_, k) => (isOurs ? `start/${k + 1}` : undefined))
+  if (isOurs) await takeBackLeases(ground, ids)
   const workers: Worker[] = []
+  // All at once: each may take its time to end what it draws.
+  house.defer(async () => {
+    await Promise.all(workers.map((worker) => worker.close()))
+  })
   for (const deviceId of ids) {
     const worker = await startWorker(
       {
@@ -235,7 +238,7 @@ async function openWorkers(
         modelFolder: config.modelFolder,
         precision: config.precision,
         ...(config.threads !== undefined && { threads: config.threads }),
-        deviceId,
+        ...(deviceId !== undefined && { deviceId }),
         drainMs: config.drainSeconds * 1000,
         now: Date.now,
         log: log.of('worker'),
@@ -243,7 +246,6 @@ async function openWorkers(
       },
       signal,
     )
-    house.defer(() => worker.close())
     workers.push(worker)
   }
   return workers
@@ -255,7 +257,7 @@ async function openWorkers(
  */
 async function takeBackLeases(
   { database, queue, log }: Ground,
-  ids: readonly string[],
+  ids: readonly (string | undefined)[],
 ): Promise<void> {
   const others = (await aliveDevices(database, Date.now())).filter(({ id }) => !ids.includes(id))
   if (others.length > 0) return

@@ -9,6 +9,9 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { type App, type Role, start } from '../src/app.ts'
 import { type Config, readConfig } from '../src/config.ts'
+import { aliveDevices } from '../src/store/devices.ts'
+import { EmbeddedPostgres } from '../src/store/postgres.ts'
+import { closeDatabase, openDatabase } from '../src/store/prisma.ts'
 import { children, isAlive, until } from './worker/processes.ts'
 
 const skip = process.platform === 'linux' ? false : 'reads processes from /proc'
@@ -138,6 +141,24 @@ describe('bot and worker', { skip }, () => {
     } finally {
       await worker.close()
       await bot.close()
+    }
+  })
+})
+
+describe('two houses on one database', { skip }, () => {
+  it('have devices of different names, and leave each other their leases', async () => {
+    const server = await EmbeddedPostgres.start({ dataFolder: settings().dataDir })
+    const DATABASE_URL = server.url
+    const database = openDatabase(DATABASE_URL)
+    const first = await open(settings({ DATABASE_URL }))
+    const second = await open(settings({ DATABASE_URL }))
+    try {
+      assert.equal((await aliveDevices(database, Date.now())).length, 2)
+    } finally {
+      await second.close()
+      await first.close()
+      await closeDatabase(database)
+      await server.close()
     }
   })
 })

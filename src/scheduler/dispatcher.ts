@@ -23,6 +23,7 @@ import {
 import { Estimates } from './estimates.ts'
 import { classesOf, type DeviceClass, HandedOut } from './handed-out.ts'
 import { failLost, type HandOver, handOver, type Parcel, takeBack } from './hand-over.ts'
+import { together } from './leader.ts'
 import { Order, type Whereabouts } from './order.ts'
 import { type Pick, pickNext } from './picks.ts'
 import { WriteBehind } from './write-behind.ts'
@@ -53,22 +54,17 @@ export async function runDispatcher(
   options: DispatcherOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const failed = new AbortController()
-  const ending = AbortSignal.any([signal, failed.signal])
   const estimates = new Estimates(await readCostModel(options.database))
   const dispatcher = new Dispatcher(options, estimates)
   const unsubscribe = options.events.subscribe((event) => dispatcher.hear(event))
-  const parts = [
-    dispatcher.dispatch(ending),
-    dispatcher.writeBehind(ending),
-    failLost(options, ending),
-  ]
   try {
-    await Promise.all(parts)
+    await together(signal, [
+      (ending) => dispatcher.dispatch(ending),
+      (ending) => dispatcher.writeBehind(ending),
+      (ending) => failLost(options, ending),
+    ])
   } finally {
-    failed.abort()
     unsubscribe()
-    await Promise.allSettled(parts)
   }
 }
 

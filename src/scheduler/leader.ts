@@ -40,6 +40,27 @@ export async function whileLeading(
   }
 }
 
+/**
+ * Runs parts until each of them has ended; the first that fails ends the others. Nothing goes on
+ * after this: who leads next must not meet what is left of who led before.
+ *
+ * @throws what the first part to fail threw
+ */
+export async function together(
+  signal: AbortSignal,
+  parts: readonly ((signal: AbortSignal) => Promise<void>)[],
+): Promise<void> {
+  const failed = new AbortController()
+  const ending = AbortSignal.any([signal, failed.signal])
+  const running = parts.map((part) => part(ending))
+  try {
+    await Promise.all(running)
+  } finally {
+    failed.abort()
+    await Promise.allSettled(running)
+  }
+}
+
 async function lead(
   lock: AdvisoryLock,
   run: (signal: AbortSignal) => Promise<void>,

@@ -6,7 +6,7 @@ import { after, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Client } from 'pg'
-import { whileLeading } from '../../src/scheduler/leader.ts'
+import { together, whileLeading } from '../../src/scheduler/leader.ts'
 import { newDatabase } from '../store/database.ts'
 
 const file = fileURLToPath(new URL('leading-process.ts', import.meta.url))
@@ -114,5 +114,36 @@ describe('leading', () => {
     stop.abort()
     await leading
     assert.deepEqual(order, ['work', 'leading'])
+  })
+})
+
+describe('parts of one lead', () => {
+  it('have all ended before the failure of one is told', async () => {
+    const order: string[] = []
+    const parts = together(new AbortController().signal, [
+      async () => {
+        throw new Error('one part failed')
+      },
+      async (signal) => {
+        await once(signal, 'abort')
+        await sleep(50)
+        order.push('another part')
+      },
+    ])
+
+    await assert.rejects(parts, /one part failed/)
+    assert.deepEqual(order, ['another part'])
+  })
+
+  it('end when they are told to', async () => {
+    const stop = new AbortController()
+    const parts = together(stop.signal, [
+      async (signal) => {
+        await once(signal, 'abort')
+      },
+    ])
+
+    stop.abort()
+    await parts
   })
 })
