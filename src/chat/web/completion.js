@@ -25,7 +25,10 @@ export class Completion {
   constructor(page, onTake) {
     this.#page = page
     this.#onTake = onTake
-    page.box.addEventListener('blur', () => setTimeout(() => this.close(), blurMs))
+    page.box.addEventListener('blur', () => {
+      // The focus may be on its way back, from the button that begins a command.
+      setTimeout(() => document.activeElement === page.box || this.close(), blurMs)
+    })
     page.box.addEventListener('focus', () => this.look())
   }
 

@@ -71,8 +71,9 @@ export class Composer {
     const { answering, 'answering-text': text, box } = this.#page
     answering.hidden = answered === undefined
     if (answered) {
-      const { number, altText } = answered.picture
-      tell(text, 'web.answering', { number, about: altText })
+      const { view, picture } = answered
+      const about = view.message.quote ?? picture.altText
+      tell(text, 'web.answering', { number: picture.number, about })
     }
     box.dataset.placeholder = answered ? 'web.placeholder-edit' : 'web.placeholder'
     dress(this.#page.row)
@@ -113,6 +114,7 @@ export class Composer {
       this.#attached = this.#attached.filter((file) => !attached.includes(file))
       this.#showAttached()
       if (this.#answered === answered) this.answer(undefined)
+      if (document.activeElement === this.#page.send) box.focus()
     } catch (error) {
       this.refuse(error)
     } finally {

@@ -70,8 +70,7 @@ export class Talk {
   hear(view) {
     const before = this.#shown.get(view.id)?.view
     this.#put(view)
-    const isFinal = !view.message.progress && (!before || before.message.progress)
-    if (!isFinal || view.isDeleted) return
+    if (!isNews(view, before)) return
     if (!this.#isAtEnd) this.#page.newest.hidden = false
     if (view.from.kind === 'bot') this.#page.spoken.replaceChildren(spokenOf(view))
   }
@@ -113,6 +112,17 @@ export class Talk {
     }
     return next
   }
+}
+
+/** A job is news at its end, whatever else once. */
+function isNews(view, before) {
+  if (view.isDeleted) return false
+  if (!view.job) return !before
+  return !isUnderWay(view.message) && (!before || isUnderWay(before.message))
+}
+
+function isUnderWay({ progress, buttons = [] }) {
+  return Boolean(progress) || buttons.flat().some(({ action }) => action.startsWith('v1:cancel:'))
 }
 
 function spokenOf({ message }) {
