@@ -22,32 +22,31 @@ describe('the page', { skip }, () => {
 
     await visitor.say('a cat, blue background --seed 42')
 
-    const picture = await visitor.waitForPicture(/a cat, blue background/)
-    const decoded = '(image) => image.decode().then(() => image.naturalWidth)'
-    assert.equal(await picture.evaluate(decoded), 128)
+    await visitor.waitForPicture(/a cat, blue background/)
+    const image = "document.querySelector('.pictures img')"
+    const width = await visitor.page.evaluate(`${image}.decode().then(() => ${image}.naturalWidth)`)
+    assert.equal(width, 128)
     const message = await visitor.waitFor('AI-generated')
     assert.match(await message.innerText(), /seed 42 .* 128x128 .* 8 steps/)
     assert.equal(await visitor.box.inputValue(), '')
   })
 
-  it('shows progress and previews in the message that becomes the picture', async () => {
+  it('shows progress and a preview in the message, and there cancels it', async () => {
     const visitor = await scene.visit()
-    await visitor.page.evaluate(`
-      window.seen = new Set()
-      new MutationObserver(() => {
-        for (const part of document.querySelectorAll('.progress, .preview')) {
-          const { job } = part.closest('li').dataset
-          window.seen.add(part.className.split(' ')[0] + ' ' + job)
-        }
-      }).observe(document.getElementById('talk'), { childList: true, subtree: true })`)
 
-    await visitor.say('three balloons --size 512x512 --steps 24')
-
-    await visitor.waitForPicture(/three balloons/)
-    const message = await visitor.waitFor('AI-generated')
+    await visitor.say('three balloons --size 512x512 --steps 50 --n 4')
+    const progress = visitor.page.getByRole('progressbar', { name: 'Progress' })
+    await progress.waitFor()
+    await visitor.messages.getByRole('img', { name: /^Preview/ }).waitFor()
+    const message = visitor.messages.filter({ has: progress })
     const job = await message.getAttribute('data-job')
-    const seen = await visitor.page.evaluate<string[]>('[...window.seen].sort()')
-    assert.deepEqual(seen, [`preview ${job}`, `progress ${job}`])
+    await visitor.press('Cancel', message)
+
+    await visitor.page
+      .locator(`[data-job="${job}"]`)
+      .getByText(/[Cc]ancel+ed/)
+      .waitFor()
+    assert.equal(await progress.count(), 0)
   })
 
   it('changes a picture that is replied to, and says to which one that is', async () => {
@@ -156,8 +155,8 @@ describe('the page', { skip }, () => {
 
     it('and keeps what was filled in when it is closed, and says what is missing', async () => {
       const visitor = await scene.visit()
-      await visitor.say('a penguin --seed 9')
-      await visitor.waitForPicture(/a penguin/)
+      await visitor.say('two rabbits --seed 9')
+      await visitor.waitForPicture(/two rabbits/)
 
       await visitor.press(/^Edit/)
       await visitor.form.locator('button[type=submit]').click()
@@ -174,7 +173,7 @@ describe('the page', { skip }, () => {
 
   it('cancels a picture from the line beside the conversation', async () => {
     const visitor = await scene.visit()
-    await visitor.say('a rocket --size 512x512 --steps 50 --n 8')
+    await visitor.say('a rocket --size 512x512 --steps 50 --n 4')
 
     const cancel = visitor.page.getByRole('complementary').getByRole('button', { name: /^Cancel/ })
     await cancel.first().click()

@@ -68,9 +68,9 @@ export class Visitor {
   /** Fills in the form that is open, by the names of its fields, and sends it. */
   async fillIn(fields: Readonly<Record<string, string>>): Promise<void> {
     for (const [name, value] of Object.entries(fields)) {
-      const field = this.form.getByLabel(name, { exact: true })
-      const isChoice = await field.evaluate((element) => element.localName === 'select')
-      await (isChoice ? field.selectOption({ label: value }) : field.fill(value))
+      const choice = this.form.getByRole('combobox', { name, exact: true })
+      if ((await choice.count()) > 0) await choice.selectOption({ label: value })
+      else await this.form.getByRole('textbox', { name, exact: true }).fill(value)
     }
     const send = this.form.locator('button[type=submit]')
     await this.#answered('/api/press', () => send.click())
@@ -135,5 +135,7 @@ export class Visitor {
   async #answered(path: string, act: () => Promise<void>): Promise<void> {
     const answer = this.page.waitForResponse((response) => response.url().includes(path))
     await Promise.all([answer, act()])
+    // What asks is out of use until its answer is shown.
+    await this.page.locator('button[aria-disabled=true]').first().waitFor({ state: 'hidden' })
   }
 }
