@@ -70,6 +70,8 @@ export class Scene {
     place = 'fox-den/pictures/mei',
   ): Promise<Visitor> {
     const context = await this.#browser.newContext({ locale: 'en-US', ...options })
+    // Pictures take their time where others work too.
+    context.setDefaultTimeout(60_000)
     const page = await context.newPage()
     page.on('pageerror', (error) => this.#complaints.push(String(error)))
     page.on('console', (message) => {

@@ -187,7 +187,7 @@ describe('the page', { skip }, () => {
       assert.equal(await visitor.page.getByRole('status').innerText(), '')
       const heard = await visitor.listen()
 
-      await visitor.say('a sun --size 512x512 --steps 20 --seed 3')
+      await visitor.say('a sun --size 256x256 --steps 40 --seed 3')
       await visitor.waitForPicture(/a sun/)
 
       const spoken = await heard()
