@@ -4,6 +4,7 @@
  * statement, fenced by state and retry count as pg-boss' own are. Our dispatches are known by their
  * policy `exclusive`; the schema is pg-boss 12.38's, whose version is pinned.
  */
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Claim } from './lease.ts'
 import type { Sql } from './transaction.ts'
@@ -88,6 +89,38 @@ export async function withdrawDispatch(sql: Sql, jobId: string): Promise<boolean
     [jobId],
   )
   return rows.length > 0
+}
+
+/** A dispatch that was withdrawn is looked for among so many attempts before. */
+const attemptsBack = 16
+
+/**
+ * How many retries a job still has by its last dispatch to these devices, if that one was withdrawn
+ * after the devices had been lost under it: to be dispatched anew gives it no more of them.
+ */
+export async function retriesLeft(
+  sql: Sql,
+  name: string,
+  { jobId, attempt }: { readonly jobId: string; readonly attempt: number },
+): Promise<number | undefined> {
+  if (attempt === 1) return undefined
+  const first = Math.max(1, attempt - attemptsBack)
+  const earlier = Array.from({ length: attempt - first }, (_, k) => attemptId(jobId, first + k))
+  // Careful: pg-boss counts a retry when it is fetched, so one that waits for that is not counted.
+  const { rows } = await sql.executeSql(
+    `SELECT greatest(0, retry_limit - retry_count - (started_on IS NOT NULL)::int) AS left
+     FROM pgboss.job WHERE name = $1 AND id = ANY($2::uuid[]) AND state = 'cancelled'
+     ORDER BY created_on DESC LIMIT 1`,
+    [name, earlier],
+  )
+  return rows.length === 0 ? undefined : z.object({ left: z.number() }).parse(rows[0]).left
+}
+
+/** A UUID of a job's attempt: as the row's key it lets each attempt into the queue once. */
+export function attemptId(jobId: string, attempt: number): string {
+  const hex = createHash('sha256').update(`${jobId} ${attempt}`).digest('hex')
+  // Version 8, "whatever the vendor likes" (RFC 9562).
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
 const liveRow = z.object({

@@ -4,12 +4,12 @@
  * scheduler dispatches when a device is free) and no money: `settle` runs in the transaction that
  * charges. Workers fetch, they do not use pg-boss' `work()`, which sleeps through short jobs.
  */
-import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type JobWithMetadata, PgBoss } from 'pg-boss'
 import { z } from 'zod'
 import {
   activeClaims,
+  attemptId,
   beat,
   cancelDispatch,
   dispatchPrefix,
@@ -17,6 +17,7 @@ import {
   type LiveDispatch,
   liveDispatches,
   lostJobs,
+  retriesLeft,
   withdrawDispatch,
 } from './dispatch-rows.ts'
 import { type Dispatch, dispatchData, Lease, type Outcome } from './lease.ts'
@@ -30,7 +31,7 @@ const channel = 'zimagine_queue'
 const lostQueue = 'lost'
 
 /** Three attempts in all, as `core/job.ts` has it. */
-const retryLimit = 2
+const mostRetries = 2
 /** pg-boss' least. */
 const heartbeatSeconds = 10
 const beatIntervalMs = 2_000
@@ -131,10 +132,11 @@ export class Queue {
       )
     }
     const name = await this.#queueOf(deviceClass)
+    const sql = transaction ? sqlOf(transaction) : this.sql
     const id = await this.#boss.send(name, data, {
       id: attemptId(jobId, attempt),
       singletonKey: jobId,
-      retryLimit,
+      retryLimit: (await retriesLeft(sql, name, { jobId, attempt })) ?? mostRetries,
       heartbeatSeconds,
       expireInSeconds,
       deleteAfterSeconds,
@@ -389,11 +391,4 @@ function leaseOf(row: JobWithMetadata<unknown>): Lease {
   // A lost dispatch begins anew in its own queue, but its job's attempts go on.
   if (name === lostQueue) data.attempt += sourceRetryCount ?? 0
   return new Lease({ name, id, retryCount }, data, retryLimit - retryCount)
-}
-
-/** A UUID of a job's attempt: as the row's key it lets each attempt into the queue once. */
-function attemptId(jobId: string, attempt: number): string {
-  const hex = createHash('sha256').update(`${jobId} ${attempt}`).digest('hex')
-  // Version 8, "whatever the vendor likes" (RFC 9562).
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }

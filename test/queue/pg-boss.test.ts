@@ -247,6 +247,31 @@ describe('Queue', () => {
       assert.equal(await other.settle(second, 'done'), 'settled')
     })
 
+    it('has no more retries when its dispatch is withdrawn and begins anew', async () => {
+      const sent = dispatch()
+      await queue.dispatch(sent)
+      await queue.retry(await take(queue, sent.deviceClass), 'runner-crashed')
+      const given = await take(queue, sent.deviceClass)
+      await queue.giveBack(given)
+      assert.equal(await other.withdraw(sent.jobId), true)
+
+      await other.dispatch({ ...sent, attempt: 4 })
+
+      const lease = await take(queue, sent.deviceClass)
+      assert.deepEqual([lease.attempt, lease.retriesLeft], [4, 1])
+    })
+
+    it('has every retry when its dispatch was withdrawn before anybody took it', async () => {
+      const sent = dispatch()
+      await queue.dispatch(sent)
+      assert.equal(await other.withdraw(sent.jobId), true)
+
+      await other.dispatch({ ...sent, attempt: 2 })
+
+      const lease = await take(queue, sent.deviceClass)
+      assert.deepEqual([lease.attempt, lease.retriesLeft], [2, 2])
+    })
+
     it('retried too often is lost, and the leader is told once', async () => {
       const sent = dispatch({ attempt: 7 })
       await queue.dispatch(sent)
