@@ -100,8 +100,8 @@ async function layGround(config: Config, role: Role, house: AsyncDisposableStack
 }
 
 /**
- * The database of the settings, else the embedded one: our own, or for half a house the one that a
- * process beside us runs on the same data folder.
+ * The database of the settings, else the embedded one. A bot owns it, as it does one that outlived
+ * the bot before; beside another bot, and in a worker, it is the one that a process beside us runs.
  */
 async function findDatabase(
   { databaseUrl, dataDir }: Config,
@@ -110,15 +110,24 @@ async function findDatabase(
   house: AsyncDisposableStack,
 ): Promise<string> {
   if (databaseUrl !== undefined) return databaseUrl
-  const running = role === 'start' ? undefined : await findEmbedded(dataDir)
-  if (running !== undefined) return running
-  if (role === 'worker') throw new UserError('database-missing', { folder: dataDir })
-  const postgres = await EmbeddedPostgres.start({
-    dataFolder: dataDir,
-    log: (message) => log.of('postgres').info({}, message),
-  })
-  house.defer(() => postgres.close())
-  return postgres.url
+  if (role === 'worker') {
+    const running = await findEmbedded(dataDir)
+    if (running === undefined) throw new UserError('database-missing', { folder: dataDir })
+    return running
+  }
+  try {
+    const postgres = await EmbeddedPostgres.start({
+      dataFolder: dataDir,
+      log: (message) => log.of('postgres').info({}, message),
+    })
+    house.defer(() => postgres.close())
+    return postgres.url
+  } catch (error) {
+    const isTaken = error instanceof UserError && error.code === 'data-folder-in-use'
+    const running = role === 'bot' && isTaken ? await findEmbedded(dataDir) : undefined
+    if (running === undefined) throw error
+    return running
+  }
 }
 
 /** Chat, admission, and the lead for whichever bot has it. */

@@ -3,6 +3,7 @@
  * that dies is replaced and loses nobody's picture, a stop leaves no process and loses nothing.
  */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,8 +11,9 @@ import { after, before, describe, it } from 'node:test'
 import { type App, type Role, start } from '../src/app.ts'
 import { type Config, readConfig } from '../src/config.ts'
 import { aliveDevices } from '../src/store/devices.ts'
-import { EmbeddedPostgres } from '../src/store/postgres.ts'
 import { closeDatabase, openDatabase } from '../src/store/prisma.ts'
+import { EmbeddedPostgres, findEmbedded } from '../src/store/postgres.ts'
+import { startOwner } from './store/embedded-server.ts'
 import { children, isAlive, until } from './worker/processes.ts'
 
 const skip = process.platform === 'linux' ? false : 'reads processes from /proc'
@@ -159,6 +161,34 @@ describe('two houses on one database', { skip }, () => {
       await first.close()
       await closeDatabase(database)
       await server.close()
+    }
+  })
+})
+
+describe('bot', { skip }, () => {
+  it('owns the database that outlived the bot before, and stops it', async (t) => {
+    const config = settings()
+    const { child } = await startOwner(t, config.dataDir)
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    assert.notEqual(await findEmbedded(config.dataDir), undefined)
+
+    const bot = await open(config, 'bot')
+    await bot.close()
+
+    assert.equal(await findEmbedded(config.dataDir), undefined)
+  })
+
+  it('works beside the bot that owns the database, and leaves it running', async () => {
+    const config = settings()
+    const owner = await open(config, 'bot')
+    try {
+      const beside = await open(config, 'bot')
+      await beside.close()
+
+      assert.equal((await shown(owner.url)).length, 0)
+    } finally {
+      await owner.close()
     }
   })
 })
