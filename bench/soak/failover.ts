@@ -1,0 +1,111 @@
+/**
+ * Two bots and two workers on one Postgres, by its URL. The bot that leads is killed, the other one
+ * has to lead, and a new one comes beside it; again and again, while there are always jobs that wait
+ * for whoever leads. Who leads is what the database says: which connection has the leaders' lock.
+ */
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { EmbeddedPostgres } from '../../src/store/postgres.ts'
+import { closeDatabase, type Database, openDatabase } from '../../src/store/prisma.ts'
+import { median } from '../report.ts'
+import { Guests, raiseCaps } from './guests.ts'
+import { House, type HouseProcess } from './house.ts'
+import { atMost, type Figure, none, type Part, told } from './part.ts'
+import { until } from './processes.ts'
+import { accounts, fatedJobs, fates, watchRows } from './witness.ts'
+
+const leadsWithinSeconds = 10
+const waitingAtLeast = 10
+
+/** The leader dies, the other one leads. */
+export const failover: Part = {
+  name: 'failover',
+  what: 'kill -9 of the leader: two bots, two workers, one Postgres by its URL',
+  run: async ({ isQuick }, say) => {
+    const folder = mkdtempSync(join(tmpdir(), 'zimagine-soak-'))
+    chmodSync(folder, 0o711) // As root, the database runs as another user.
+    const postgres = await EmbeddedPostgres.start({ dataFolder: folder })
+    const house = new House({ DATABASE_URL: postgres.url })
+    try {
+      return await killLeaders(house, postgres.url, isQuick ? 2 : 6, say)
+    } finally {
+      await house.close()
+      await postgres.close()
+      rmSync(folder, { recursive: true, force: true })
+    }
+  },
+}
+
+async function killLeaders(
+  house: House,
+  databaseUrl: string,
+  times: number,
+  say: (line: string) => void,
+): Promise<Figure[]> {
+  const guests = new Guests()
+  let leader = await house.start('bot')
+  const database = openDatabase(databaseUrl)
+  try {
+    await watchRows(database)
+    await raiseCaps(database)
+    await until('the first bot leads', () => leaderOf(database))
+    let other = await house.start('bot')
+    await house.start('worker')
+    await house.start('worker')
+    const seconds: number[] = []
+    const unled: string[] = []
+    for (let k = 0; k < times; k++) {
+      await fill(database, guests, other)
+      await until('jobs are drawn', async () =>
+        (await fatedJobs(database)).some(({ state }) => state === 'running'),
+      )
+      const before = await leaderOf(database)
+      await leader.kill()
+      const killedAt = new Date()
+      const firstMs = await until('the other one dispatches', async () => {
+        const { _min } = await database.job.aggregate({
+          where: { dispatchedAt: { gt: killedAt } },
+          _min: { dispatchedAt: true },
+        })
+        return _min.dispatchedAt?.getTime()
+      })
+      const after = await leaderOf(database)
+      if (after === undefined || after === before) unled.push(`after kill ${k + 1}`)
+      seconds.push((firstMs - killedAt.getTime()) / 1000)
+      say(`the other bot hands out a job after ${seconds.at(-1)!.toFixed(1)} s`)
+      leader = other
+      other = await house.start('bot')
+    }
+    await until('everything is delivered', async () =>
+      (await fatedJobs(database)).every(({ isDelivered }) => isDelivered),
+    )
+    const again = await database.job.count({ where: { attempt: { gt: 1 } } })
+    return [
+      atMost(`another one leads, worst of ${times}, s`, Math.max(...seconds), leadsWithinSeconds),
+      told('another one leads, median, s', median(seconds)),
+      none('dispatches without another leader', unled),
+      told('jobs that began more than once', again),
+      ...(await fates(database, guests.accepted)),
+      ...(await accounts(database)),
+    ]
+  } finally {
+    await closeDatabase(database)
+  }
+}
+
+/** Has so many jobs waiting that there are some left for the next leader. */
+async function fill(database: Database, guests: Guests, bot: HouseProcess): Promise<void> {
+  const waiting = await database.job.count({ where: { state: 'queued' } })
+  for (let k = waiting; k < waitingAtLeast; k++) {
+    await guests.ask(bot.url, '--size 192x192 --steps 16')
+  }
+}
+
+/** The connection that has the lock of `scheduler/leader.ts`. */
+async function leaderOf(database: Database): Promise<number | undefined> {
+  const [row] = await database.$queryRaw<{ pid: number }[]>`
+    SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted
+      AND (classid::bigint << 32) + objid::bigint = ${0x7a696d6167696e65n}`
+  return row?.pid
+}
