@@ -21,7 +21,10 @@ function heapBytes(): number {
 }
 
 /** Microseconds of dispatch + settle + enqueue at a steady depth, p50 and p99, and bytes a job. */
-function overhead(seed: number, { jobs, guilds }: { jobs: number; guilds: number }): number[] {
+export function overhead(
+  seed: number,
+  { jobs, guilds }: { readonly jobs: number; readonly guilds: number },
+): number[] {
   const random = new Random(seed)
   const queue = new FairQueue({ capacity: running })
   let made = 0

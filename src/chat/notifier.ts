@@ -93,8 +93,9 @@ class Notifier {
     if (this.#isReading) return
     this.#isReading = true
     try {
-      const ids = await undeliveredJobs(this.#options.services.database)
-      for (const id of ids) this.#tracked(id).changed(false)
+      for await (const ids of undeliveredJobs(this.#options.services.database)) {
+        for (const id of ids) this.#tracked(id).changed(false)
+      }
     } catch (error) {
       // It is tried again at the next look.
       this.#isReadingDue = true

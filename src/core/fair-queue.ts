@@ -256,13 +256,30 @@ export class FairQueue {
    * today: flows that they do not know join at V, and the rest is off by what was settled meanwhile.
    */
   static restore(snapshot: FairQueueSnapshot, limits: FairQueueLimits): FairQueue {
+    const parts = FairQueue.restoring(snapshot, limits)
+    for (;;) {
+      const part = parts.next()
+      if (part.done === true) return part.value
+    }
+  }
+
+  /** `restore` in parts of so many jobs, for whoever has others to let in between. */
+  static *restoring(
+    snapshot: FairQueueSnapshot,
+    limits: FairQueueLimits,
+    jobsAtOnce = Infinity,
+  ): Generator<void, FairQueue> {
     const queue = new FairQueue(limits)
     queue.#moderation = snapshot.moderation
     const tree = queue.#tree
     for (const weight of snapshot.weights) tree.setWeight(weight)
     const known = tree.adopt(snapshot)
-    for (const job of snapshot.queued) queue.#append(job)
+    for (const [k, job] of snapshot.queued.entries()) {
+      if (k % jobsAtOnce === 0) yield
+      queue.#append(job)
+    }
     for (const running of snapshot.running) queue.#resume(running)
+    yield
     tree.resume(known)
     return queue
   }

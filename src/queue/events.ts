@@ -4,11 +4,14 @@
  * again. Every field is bounded ASCII or a number, so no event comes near Postgres' limit of 8000
  * bytes.
  */
+import { setImmediate as breath } from 'node:timers/promises'
 import { z } from 'zod'
 import { Listener } from './listener.ts'
 import { type Transaction, sqlOf } from './transaction.ts'
 
 const channel = 'zimagine_event'
+/** Events that are told in one go. */
+const eventsAtOnce = 500
 
 const jobId = z.string().regex(/^[\w-]{1,64}$/)
 const device = z.string().regex(/^[\w.:@/-]{1,64}$/)
@@ -67,6 +70,9 @@ export async function publish(event: JobEvent, transaction: Transaction): Promis
 export class JobEvents {
   readonly #onError: (error: unknown) => void
   readonly #subscribers = new Set<(event: HeardEvent) => void>()
+  /** Payloads that nobody has been told of yet. */
+  readonly #heard: string[] = []
+  #isTelling = false
   #listener: Listener | undefined
 
   private constructor(onError: (error: unknown) => void) {
@@ -81,8 +87,9 @@ export class JobEvents {
   static async open(databaseUrl: string, onError: (error: unknown) => void): Promise<JobEvents> {
     const events = new JobEvents(onError)
     events.#listener = await Listener.open(databaseUrl, channel, {
-      hear: (payload) => events.#tell(decode(payload)),
-      onGap: () => events.#tell(gap),
+      hear: (payload) => events.#hear(payload),
+      // In its turn, as a payload that cannot be read.
+      onGap: () => events.#hear(''),
       onError,
     })
     return events
@@ -97,7 +104,23 @@ export class JobEvents {
   /** Ends the connection. */
   async close(): Promise<void> {
     this.#subscribers.clear()
+    this.#heard.length = 0
     await this.#listener?.close()
+  }
+
+  #hear(payload: string): void {
+    this.#heard.push(payload)
+    if (!this.#isTelling) void this.#tellHeard()
+  }
+
+  /** A storm of events comes in one piece; between parts of it everything else has its turn. */
+  async #tellHeard(): Promise<void> {
+    this.#isTelling = true
+    while (this.#heard.length > 0) {
+      for (const payload of this.#heard.splice(0, eventsAtOnce)) this.#tell(decode(payload))
+      await breath()
+    }
+    this.#isTelling = false
   }
 
   #tell(event: HeardEvent): void {

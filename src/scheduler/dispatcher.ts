@@ -127,7 +127,10 @@ class Dispatcher {
       if (!this.#isLoaded) continue
       const nowMs = this.#options.now()
       histories = recordedLanes(this.#order.queue, histories, nowMs)
+      // With a lot that waits each part of this is work enough for one turn.
+      await breath()
       const backlog = this.#backlog(histories, nowMs)
+      await breath()
       await written.write(
         { tags: this.#order.queue.tags(), model: this.#estimates.model, backlog },
         nowMs,

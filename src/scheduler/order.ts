@@ -18,6 +18,8 @@ import type { Estimates } from './estimates.ts'
 
 /** Rows that are read at once; between two reads everything else has its turn. */
 const rowsAtOnce = 250
+/** Jobs that are put in order at once. */
+const jobsAtOnce = 2_000
 
 type Known = {
   readonly work: Work
@@ -85,8 +87,13 @@ export class Order {
         isRationed: false,
       })),
     }
-    order.#queue = FairQueue.restore(snapshot, order.#limits)
-    return order
+    const parts = FairQueue.restoring(snapshot, order.#limits, jobsAtOnce)
+    for (;;) {
+      const part = parts.next()
+      if (part.done === true) order.#queue = part.value
+      if (part.done === true) return order
+      await breath()
+    }
   }
 
   /** The order itself. */

@@ -2,8 +2,9 @@
  * Jobs and the messages that show them. A job is delivered once, when its last message is there; one
  * that could not be is tried a few times, then kept until its member is heard of again.
  */
+import { setImmediate as breath } from 'node:timers/promises'
 import { z } from 'zod'
-import type { Platform } from './generated/client.ts'
+import type { Platform, Prisma } from './generated/client.ts'
 import type { StoredMember } from './guilds.ts'
 import { findJob, type JobError, type ReplyTo, type StoredJob } from './jobs.ts'
 import type { Database, Transaction } from './prisma.ts'
@@ -23,28 +24,46 @@ export type Delivery = {
 /** So often the last message of a job is tried; after that it is kept. */
 export const mostDeliveryAttempts = 10
 
+/** Ids that are read at once. */
+const idsAtOnce = 500
+
 /** How many kept jobs are told at once. */
 const keptAtOnce = 3
 
-/** The ids of jobs whose message is not what it will be in the end, oldest first. */
-export async function undeliveredJobs(database: Database): Promise<string[]> {
+/**
+ * The ids of jobs whose message is not what it will be in the end, a part at a time: first those that
+ * have ended, of both the oldest first.
+ */
+export async function* undeliveredJobs(database: Database): AsyncGenerator<string[]> {
   // Two queries, for each of them has an index.
-  const ids = { id: true, createdAt: true } as const
-  const unsettled = await database.job.findMany({
-    where: { settledAt: null, deliveredAt: null },
-    select: ids,
+  yield* inParts(database, {
+    settledAt: { not: null },
+    deliveredAt: null,
+    deliveryAttempts: { lt: mostDeliveryAttempts },
   })
-  const settled = await database.job.findMany({
-    where: {
-      settledAt: { not: null },
-      deliveredAt: null,
-      deliveryAttempts: { lt: mostDeliveryAttempts },
-    },
-    select: ids,
-  })
-  return [...unsettled, ...settled]
-    .toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime())
-    .map(({ id }) => id)
+  yield* inParts(database, { settledAt: null, deliveredAt: null })
+}
+
+/** Between two parts everything else has its turn. */
+async function* inParts(database: Database, which: Prisma.JobWhereInput): AsyncGenerator<string[]> {
+  let last = { id: '', createdAt: new Date(0) }
+  for (;;) {
+    const { id, createdAt } = last
+    const rows = await database.job.findMany({
+      where: {
+        ...which,
+        createdAt: { gte: createdAt },
+        OR: [{ createdAt: { gt: createdAt } }, { id: { gt: id } }],
+      },
+      select: { id: true, createdAt: true },
+      orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+      take: idsAtOnce,
+    })
+    yield rows.map((row) => row.id)
+    if (rows.length < idsAtOnce) return
+    last = rows.at(-1) ?? last
+    await breath()
+  }
 }
 
 /** What is to be told of a job; none if it is gone. */

@@ -68,4 +68,21 @@ describe('FairQueue', () => {
       { numRuns: 1000 },
     )
   })
+
+  it('is the same when it is restored in parts', () => {
+    fc.assert(
+      fc.property(limits, moves, (some, played) => {
+        const play = new Play()
+        const queue = new FairQueue(some)
+        for (const move of played) make(move, play, queue)
+        const snapshot = queue.snapshot()
+        const parts = FairQueue.restoring(snapshot, some, 2)
+        let pauses = 0
+        let part = parts.next()
+        for (; part.done !== true; part = parts.next()) pauses++
+        assert.equal(pauses, Math.ceil(snapshot.queued.length / 2) + 1)
+        assert.deepEqual(part.value.snapshot(), FairQueue.restore(snapshot, some).snapshot())
+      }),
+    )
+  })
 })

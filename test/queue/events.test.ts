@@ -44,6 +44,26 @@ describe('JobEvents', () => {
     assert.deepEqual(heard, [queued, step, done])
   })
 
+  it('lets others have their turn between the parts of a storm, which stays in order', async () => {
+    let most = 0
+    let before = 0
+    let isWatching = true
+    const watch = (): void => {
+      most = Math.max(most, heard.length - before)
+      before = heard.length
+      if (isWatching) setImmediate(watch)
+    }
+    watch()
+    await postgres.query(`
+      SELECT pg_notify('zimagine_event', json_build_object(
+        'type', 'step', 'jobId', '${jobId}', 'index', k, 'evaluations', 20000
+      )::text) FROM generate_series(1, 20000) k`)
+    await until('the storm is over', () => heard.length === 20_000)
+    isWatching = false
+    assert.ok(most <= 1_000, `expected at most 1000 events in a turn, got ${most}`)
+    assert.ok(heard.every((event, k) => event.type === 'step' && event.index === k + 1))
+  })
+
   it('hears nothing of a transaction that is rolled back', async () => {
     await assert.rejects(
       postgres.transaction(async (tx) => {
