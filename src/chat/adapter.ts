@@ -8,6 +8,9 @@ import type { Asked } from '../jobs/submit.ts'
 import type { PictureOption } from './command.ts'
 import type { Message } from './message.ts'
 
+/** What has an id on its platform and a name that people see. */
+export type NamedKind = 'member' | 'role' | 'channel'
+
 /** Something said to the bot: a command with options as its platform gave them, or words to read. */
 export type Invocation = Asked & {
   /** As the platform says; none if it does not. */
@@ -15,6 +18,11 @@ export type Invocation = Asked & {
   /** How the platform shows them, for lists; never looked anybody up by. */
   readonly guildName?: string
   readonly memberName?: string
+  /**
+   * The id of what somebody calls so, on a platform whose text has names and no ids; none if there
+   * is no such one.
+   */
+  readonly idOf?: (kind: NamedKind, said: string) => string | undefined
   /** A picture that this answers: the job of the message that was replied to. */
   readonly picture?: PictureOption
 } & (

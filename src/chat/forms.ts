@@ -7,6 +7,7 @@ import { UserError } from '../core/errors.ts'
 import { textLimit } from '../core/flag-text.ts'
 import { readJobId } from '../core/job-id.ts'
 import { z } from 'zod'
+import type { NamedKind } from './adapter.ts'
 import type { OptionForm, OptionForms, OptionValue, PictureOption } from './command.ts'
 import type { Words } from './i18n.ts'
 import { everyLabels, type Labels, saidPath } from './labels.ts'
@@ -20,6 +21,8 @@ export type Reading = {
   readonly path: string
   readonly forms: OptionForms
   readonly labels: Labels
+  /** As the invocation has it. */
+  readonly idOf?: ((kind: NamedKind, said: string) => string | undefined) | undefined
 }
 
 /** What was read, and which required options were not given. */
@@ -96,7 +99,7 @@ export function foldedName(typed: string): string {
 
 function readValue(reading: Reading, name: string, given: unknown): OptionValue | undefined {
   const form = reading.forms[name]!
-  const value = valueOf(reading.path, name, form, given)
+  const value = valueOf(reading, name, form, given)
   if (value !== undefined) return value
   const { kind } = form
   const { least, most } = 'least' in form ? form : { least: 0, most: 0 }
@@ -113,7 +116,7 @@ function readValue(reading: Reading, name: string, given: unknown): OptionValue 
 
 /** The value that is meant; none if it cannot be one. */
 function valueOf(
-  path: string,
+  { path, idOf }: Reading,
   name: string,
   form: OptionForm,
   given: unknown,
@@ -139,8 +142,10 @@ function valueOf(
       return text.length <= mostIdCharacters ? text : undefined
     case 'job':
       return readJob(text)
-    default:
-      return readPlatformId(text)
+    default: {
+      const id = readPlatformId(text)
+      return id === undefined || !idOf ? id : idOf(form.kind, id)
+    }
   }
 }
 

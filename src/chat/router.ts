@@ -189,7 +189,7 @@ export class Router {
       labels,
     })
     checkMay(speaker.rank, action.verb)
-    const reading = { path, forms: action.options, labels }
+    const reading = { path, forms: action.options, labels, idOf: invocation.idOf }
     const { values, missing } = readOptions(reading, given)
     const [lacking] = missing
     if (lacking === undefined) {

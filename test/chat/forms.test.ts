@@ -31,6 +31,15 @@ const forms: readonly OptionForm[] = [
 ]
 
 describe('readOptions', () => {
+  it('reads names by what the platform calls them, and refuses what it calls nothing', () => {
+    const forms = { who: { kind: 'member' }, where: { kind: 'channel' } } as const
+    const idOf = (_kind: string, said: string) => (said === 'Lin' ? '42' : undefined)
+    const reading = { path: 'imagine', forms, labels: plainLabels, idOf }
+
+    assert.deepEqual(readOptions(reading, { who: '@Lin' }).values, { who: '42' })
+    assert.throws(() => readOptions(reading, { where: 'nowhere' }), { code: 'value-invalid' })
+  })
+
   for (const [form, given, value] of [
     [{ kind: 'integer', least: 1, most: 4 }, '\uff13', 3],
     [{ kind: 'integer', least: 1, most: 4 }, 3, 3],

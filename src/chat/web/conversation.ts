@@ -15,7 +15,7 @@ import type { Router } from '../router.ts'
 import type { Services } from '../services.ts'
 import { replyToOf } from './adapter.ts'
 import type { KeptFiles } from './kept-files.ts'
-import type { Visitor } from './place.ts'
+import { idOf, type Visitor } from './place.ts'
 import { Refused, speaker } from './refusal.ts'
 import type { pressRequest, sayRequest } from './requests.ts'
 import type { Transcript } from './transcript.ts'
@@ -191,7 +191,7 @@ function askedOf(
   locale: Locale,
   nonce: string,
   messageId: string | undefined,
-): Asked & Pick<Invocation, 'guildName' | 'memberName'> {
+): Asked & Pick<Invocation, 'guildName' | 'memberName' | 'idOf'> {
   const { guild, channel, member } = visitor
   const say = speaker(locale)
   return {
@@ -207,6 +207,7 @@ function askedOf(
     locale,
     guildName: say(guild.name),
     memberName: say(member.name),
+    idOf: (kind, said) => idOf(guild, kind, said),
   }
 }
 

@@ -11,7 +11,8 @@ import {
   type StoredMember,
 } from '../../store/guilds.ts'
 import type { Database } from '../../store/prisma.ts'
-import type { MessageKey } from '../i18n.ts'
+import type { NamedKind } from '../adapter.ts'
+import { catalogues, type MessageKey } from '../i18n.ts'
 
 /** What somebody is in a demo guild; their only role has the same name. */
 export type DemoRole = 'member' | 'moderator' | 'operator'
@@ -109,6 +110,23 @@ export class Place {
     const member = guild?.members.find(({ id }) => id === at.member)
     return guild && channel && member && { guild, channel, member }
   }
+}
+
+/**
+ * The id of a channel or member of a guild by its id or by its name in any language, as the page shows
+ * them. A member whom nobody knows and a role stay as they were typed: others say what is wrong.
+ */
+export function idOf(guild: DemoGuild, kind: NamedKind, said: string): string | undefined {
+  if (kind === 'role') return said
+  const typed = said.toLowerCase()
+  const found = (kind === 'member' ? guild.members : guild.channels).find(
+    ({ id, name }) => id === typed || everyWord(name).some((word) => word.toLowerCase() === typed),
+  )
+  return found?.id ?? (kind === 'member' ? said : undefined)
+}
+
+function everyWord(key: MessageKey): string[] {
+  return Object.values(catalogues).map((catalogue) => catalogue[key])
 }
 
 async function storedMember(
