@@ -56,6 +56,8 @@ type Speaker = {
   readonly guild: StoredGuild
   readonly member: StoredMember
   readonly rank: Rank
+  /** How long a block lasts still, if there is one with an end. */
+  readonly blockedForMs?: number
   readonly locale: Locale
   readonly asked: Asked
 }
@@ -159,6 +161,7 @@ export class Router {
       member,
       locale,
       rank: rankOf({ isOperator, isModerator, isBlocked: block !== undefined }),
+      ...(block?.untilMs !== undefined && { blockedForMs: block.untilMs - nowMs }),
       asked: {
         platform,
         guild: invocation.guild,
@@ -188,7 +191,7 @@ export class Router {
       grammar: this.#grammar,
       labels,
     })
-    checkMay(speaker.rank, action.verb)
+    checkMay(speaker.rank, action.verb, speaker.blockedForMs)
     const reading = { path, forms: action.options, labels, idOf: invocation.idOf }
     const { values, missing } = readOptions(reading, given)
     const [lacking] = missing

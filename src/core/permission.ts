@@ -3,6 +3,7 @@
  * at every action, whatever a chat platform has shown or hidden before.
  */
 import { UserError } from './errors.ts'
+import { waitFacts } from './wait.ts'
 
 const ranks = ['blocked', 'member', 'moderator', 'operator'] as const
 
@@ -72,9 +73,17 @@ export function may(rank: Rank, verb: Verb): boolean {
   return ranks.indexOf(rank) >= ranks.indexOf(leastRank[verb])
 }
 
-/** Insists on it. @throws {UserError} not-allowed, member-blocked */
-export function checkMay(rank: Rank, verb: Verb): void {
+/**
+ * Insists on it; `blockedForMs` is how long a block lasts still, if it has an end.
+ *
+ * @throws {UserError} not-allowed, member-blocked, member-blocked-for
+ */
+export function checkMay(rank: Rank, verb: Verb, blockedForMs?: number): void {
   if (may(rank, verb)) return
-  if (rank === 'blocked') throw new UserError('member-blocked', {})
+  if (rank === 'blocked') {
+    throw blockedForMs === undefined
+      ? new UserError('member-blocked', {})
+      : new UserError('member-blocked-for', waitFacts(blockedForMs))
+  }
   throw new UserError('not-allowed', { verb, needed: leastRank[verb] })
 }

@@ -13,7 +13,6 @@ import { workOf } from '../core/job-work.ts'
 import { checkMay, rankOf } from '../core/permission.ts'
 import { mostMicros } from '../core/queued-job.ts'
 import { decide } from '../core/quota.ts'
-import { waitFacts } from '../core/wait.ts'
 import { publish } from '../queue/events.ts'
 import {
   audit,
@@ -127,10 +126,7 @@ async function checkMember(
   const { asked, guild, member, spec, nowMs } = facts
   const block = await blockOf(database, guild, member, nowMs)
   const rank = rankOf({ ...asked, isBlocked: block !== undefined })
-  if (rank === 'blocked' && block?.untilMs !== undefined) {
-    throw new UserError('member-blocked-for', waitFacts(block.untilMs - nowMs))
-  }
-  checkMay(rank, spec.kind)
+  checkMay(rank, spec.kind, block?.untilMs === undefined ? undefined : block.untilMs - nowMs)
 }
 
 async function checkRoom(

@@ -182,6 +182,16 @@ describe('Router ranks', () => {
 })
 
 describe('Router refuses privately', () => {
+  it('whom a moderator has blocked for a time, and says for how long', async () => {
+    const { router } = newRouter()
+    const where = { guild: newName(), member: newName() }
+    const guild = await ensureGuild(database, { platform: 'discord', platformId: where.guild })
+    const member = await ensureMember(database, guild, { id: where.member, roleIds: [] })
+    const until = new Date(nowMs + 2 * 3_600_000)
+    await database.block.create({ data: { guildId: guild.row, memberId: member.row, until } })
+    const [reply] = await router.handle(newInvocation(typed('/imagine a fox'), where))
+    assert.match(messageOf(reply).text, /blocked you.*in 2 hours/s)
+  })
   for (const [what, said, sentence] of [
     ['what only moderators may', typed('/studio pause'), /^Only moderators/],
     ['an unknown command', typed('/imagin a fox'), /no command .\/imagin.*Did you mean \/imagine/],
