@@ -40,8 +40,10 @@ export function pictureButtons(
   })
   return [
     button(say('button.again'), 'again', 'primary'),
-    button(say('button.edit'), 'edit'),
-    isKept ? button(say('button.drop'), 'drop') : button(say('button.keep'), 'keep'),
+    button(say('button.edit', { picture: 0 }), 'edit'),
+    isKept
+      ? button(say('button.drop'), 'drop')
+      : button(say('button.keep', { picture: 0 }), 'keep'),
     button(say('button.info'), 'info'),
     button(say('button.delete'), 'delete', 'danger'),
   ]

@@ -52,11 +52,11 @@ export function jobMessage(facts: JobFacts, say: Words): Message {
   if (state === 'done') return doneMessage(facts, quote, say)
   if (state === 'failed') {
     const text = say('job.failed', { reason: reasonOf(facts, say), job: id })
-    return { text, quote, buttons: [[button(say('job.again'), 'again', id)]] }
+    return { text, quote, buttons: [[button(say('button.again'), 'again', id)]] }
   }
   if (state === 'cancelled') {
     const text = say('job.cancelled', { by: facts.cancelledBy ?? 'member', job: id })
-    return { text, quote, buttons: [[button(say('job.again'), 'again', id)]] }
+    return { text, quote, buttons: [[button(say('button.again'), 'again', id)]] }
   }
   if (facts.isStopping) return { text: say('job.stopping'), quote }
   const buttons = [[button(say('button.cancel'), 'cancel', id, undefined, 'danger')]]
@@ -128,13 +128,13 @@ function doneMessage(facts: JobFacts, quote: string, say: Words): Message {
   const numbers = resultKeys.flatMap((key, index) => (key === '' ? [] : [index + 1]))
   const ofPicture = (verb: 'edit' | 'keep'): Button[] =>
     resultKeys.length === 1
-      ? [button(say(`job.${verb}`, { picture: 0 }), verb, id, 1)]
-      : numbers.map((picture) => button(say(`job.${verb}`, { picture }), verb, id, picture))
-  const again = button(say('job.again'), 'again', id, undefined, 'primary')
+      ? [button(say(`button.${verb}`, { picture: 0 }), verb, id, 1)]
+      : numbers.map((picture) => button(say(`button.${verb}`, { picture }), verb, id, picture))
+  const again = button(say('button.again'), 'again', id, undefined, 'primary')
   const others = [
-    button(say('job.info'), 'info', id),
-    button(say('job.report'), 'report', id),
-    button(say('job.delete'), 'delete', id, undefined, 'danger'),
+    button(say('button.info'), 'info', id),
+    button(say('button.report'), 'report', id),
+    button(say('button.delete'), 'delete', id, undefined, 'danger'),
   ]
   return {
     text,

@@ -3,8 +3,10 @@ import * as fc from 'fast-check'
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { parseAction } from '../../src/chat/action.ts'
+import { pictureButtons } from '../../src/chat/gallery-page.ts'
 import { words } from '../../src/chat/i18n.ts'
 import { type JobFacts, jobMessage } from '../../src/chat/job-message.ts'
+import type { Button } from '../../src/chat/message.ts'
 import { newSpec } from '../jobs/admission.ts'
 
 const key = `${'0'.repeat(64)}.png`
@@ -61,6 +63,23 @@ describe('jobMessage', () => {
     it(`tells the facts in ${locale}`, () => {
       const { facts } = jobMessage(newFacts({ costMicros: 3_100_000, model: 'nano' }), say)
       assert.equal(facts, line)
+    })
+  }
+
+  for (const [locale, say] of [
+    ['English', english],
+    ['Chinese', chinese],
+  ] as const) {
+    it(`calls its buttons as the gallery does, in ${locale}`, () => {
+      const { id } = newFacts()
+      const ofVerb = (buttons: readonly Button[]): Map<string, string> =>
+        new Map(buttons.map(({ action, label }) => [action.split(':')[1]!, label]))
+      const ofJob = ofVerb((jobMessage(newFacts(), say).buttons ?? []).flat())
+      const ofGallery = ofVerb(pictureButtons(say, { job: id, picture: 1, isKept: false }))
+      assert.deepEqual(
+        [...ofGallery],
+        [...ofGallery.keys()].map((verb) => [verb, ofJob.get(verb)]),
+      )
     })
   }
 
