@@ -109,7 +109,7 @@ function readValue(reading: Reading, name: string, given: unknown): OptionValue 
     expected: kind,
     least,
     most,
-    choices: choices.map((choice) => reading.labels(reading.path, name, choice)).join(', '),
+    choices: choices.map((choice) => reading.labels(reading.path, name, choice)).join(' / '),
     got: typeof given === 'string' || typeof given === 'number' ? shown(String(given)) : '?',
   })
 }

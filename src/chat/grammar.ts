@@ -285,7 +285,7 @@ function unknownAction(
   return new UserError('action-unknown', {
     command: saidPath(group, labels),
     action: word.slice(0, 40).toWellFormed(),
-    actions: [...new Set(said)].join(', '),
+    actions: [...new Set(said)].join(' / '),
   })
 }
 

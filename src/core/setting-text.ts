@@ -103,7 +103,7 @@ export function withTyped<Some extends Settable>(
   if (chosen === undefined) {
     throw new UserError('setting-not-offered', {
       setting: name,
-      offered: offered.join(', '),
+      offered: offered.join(' / '),
       got: typed.slice(0, 40).toWellFormed(),
       nearest: nearest(said, offered) ?? 'none',
     })

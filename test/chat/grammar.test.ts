@@ -83,7 +83,7 @@ describe('Grammar refuses', () => {
     [
       '/queue dance',
       'action-unknown',
-      { command: '/queue', action: 'dance', actions: 'mine, cancel' },
+      { command: '/queue', action: 'dance', actions: 'mine / cancel' },
     ],
     [
       '/studio quota dance',

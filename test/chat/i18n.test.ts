@@ -191,6 +191,29 @@ describe('words', () => {
     assert.match(words('en-US')('cli.saved', { count: 2, files: 'a, b', ...facts }), /2 pictures/)
   })
 
+  for (const error of [
+    new UserError('not-allowed', { verb: 'queue all', needed: 'moderator' }),
+    new UserError('setting-invalid', {
+      setting: 'memberQueued',
+      least: 1,
+      most: 9,
+      got: 10,
+      nearest: 9,
+    }),
+    new UserError('job-unknown', { job: '7' }),
+  ]) {
+    it(`says ${error.code} in Chinese without a name that only our code has`, () => {
+      assert.doesNotMatch(errorSentence(words('zh-CN'), error), /[a-z]/i)
+    })
+  }
+
+  it('says why a job failed without what its message says of it already', () => {
+    const told = (['device-lost', 'drawing-failed', 'image-missing'] as const).map((code) =>
+      errorSentence(words('en-US'), new UserError(code, {})),
+    )
+    assert.doesNotMatch(told.join(' '), /sorry|charged/i)
+  })
+
   it('says long numbers such as seeds without separators', () => {
     const say = words('en-US')
 

@@ -96,7 +96,7 @@ describe('jobMessage', () => {
 
   it('says that a job waits in the relaxed lane', () => {
     const { text } = jobMessage(newFacts({ state: 'queued', lane: 'relax' }), english)
-    assert.match(text, /Your quota is used up/)
+    assert.match(text, /in the relaxed lane/)
   })
 
   it('says that it is stopping, with nothing to press', () => {

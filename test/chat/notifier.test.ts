@@ -130,7 +130,7 @@ describe('the notifier', () => {
     await says(platform, wish, /^No device is there/)
     future.outlook = unknownOutlook
     await tell({ type: 'device', device: 'test:0', state: 'up' })
-    await says(platform, wish, /^A machine is there again\.\nNext in line/)
+    await says(platform, wish, /^A device is there again\.\nNext in line/)
   })
 
   it('estimates a wait anew now and then', async () => {

@@ -197,7 +197,7 @@ describe('Router refuses privately', () => {
     ['an unknown command', typed('/imagin a fox'), /no command .\/imagin.*Did you mean \/imagine/],
     ['a button of nobody', press('v9:explode:42'), /button is not known/],
     ['a number out of range', command('imagine', { prompt: 'a', count: 9 }), /from 1 to 4.*“9”/],
-    ['an unknown choice', typed('/imagine a fox shape:round'), /one of 1:1.*, 16:9.*“round”/],
+    ['an unknown choice', typed('/imagine a fox shape:round'), /one of 1:1.* \/ 16:9.*“round”/],
     ['no instruction in a form', press(printAction('edit', job), { instruction: ' ' }), /missing/],
     ['an option that is none', command('imagine', { prompt: 'a', evil: 1 }), /no use for “evil”/],
     [

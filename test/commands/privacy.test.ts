@@ -48,7 +48,7 @@ describe('privacy export', () => {
     const other = await next(context, { member: newName() })
     await drawn(other, { prompt: 'a secret bear' })
     const { file, text } = await run(context, 'privacy export')
-    assert.match(text, /^Your pictures 1 to 3 of 3/)
+    assert.match(text, /with your pictures 1 to 3 of 3/)
     const files = unzip(file!.bytes)
     assert.deepEqual([...files.keys()].toSorted(), [
       `pictures/${id}-1.png`,
