@@ -14,7 +14,7 @@ const said = words('zh-CN')
 const pictures = { guild: 'fox-den', channel: 'pictures' } as const
 const sketches = { guild: 'workshop', channel: 'sketches' } as const
 /** Seconds of drawing on any machine, so that there is time to do something meanwhile. */
-const slow = '--size 512x512 --steps 30'
+const slow = '--size 384x384 --steps 30'
 
 describe('at the playground', { skip }, () => {
   let playground: Playground

@@ -186,12 +186,9 @@ export class Visitor {
     await this.#answered('/api/press', () => form.locator('[type=submit]').click())
   }
 
-  /** Replies to a picture with words. */
-  async reply(to: Locator, text: string, picture?: number): Promise<Locator> {
-    const name =
-      picture === undefined
-        ? this.word('web.answer')
-        : this.word('web.answer-number', { number: String(picture) })
+  /** Replies to a picture of a message with words. */
+  async reply(to: Locator, text: string, picture = 1): Promise<Locator> {
+    const name = this.word('web.answer-number', { number: String(picture) })
     await to.getByRole('button', { name, exact: true }).click()
     return this.say(text)
   }
