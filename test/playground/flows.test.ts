@@ -127,6 +127,10 @@ describe('at the playground', { skip }, () => {
 
     const moderator = await playground.visit('en-US', { ...pictures, member: 'ruth' })
     const list = await moderator.ask('/studio reports', 'that apple is mine')
+    const cover = list.getByRole('link', { name: moderator.word('web.uncover') })
+    await cover.click()
+    await cover.waitFor({ state: 'detached' })
+    await list.getByRole('link').getByRole('img').waitFor()
     await moderator.press('v1:uphold:', list)
 
     await owner

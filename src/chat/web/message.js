@@ -159,9 +159,24 @@ function picturesOf(view, pictures, acts) {
 }
 
 /** A picture that opens whole in a window of its own. */
-function pictureOf({ url, width, height, altText }) {
+function pictureOf({ url, width, height, altText, isCovered }) {
   const image = make('img', { src: url, width, height, alt: altText, loading: 'lazy' })
-  return make('a', { href: url, target: '_blank', rel: 'noopener' }, image)
+  const link = make('a', { href: url, target: '_blank', rel: 'noopener' }, image)
+  return isCovered ? covered(link) : link
+}
+
+/** A picture that nobody sees before they want to: the first press only uncovers it. */
+function covered(link) {
+  link.className = 'covered'
+  label(link, 'web.uncover')
+  const uncover = (event) => {
+    event.preventDefault()
+    link.className = ''
+    delete link.dataset.label
+    link.removeAttribute('aria-label')
+  }
+  link.addEventListener('click', uncover, { once: true })
+  return link
 }
 
 function copyOf(lines) {
