@@ -79,7 +79,9 @@ export function waitEstimate(facts: WaitFacts): WaitEstimate | undefined {
     return sum + Math.min(queuedMicros, before)
   }, 0)
   const leastMs = firstMicros / (capacity * lane.share * 1000)
-  if (speed === undefined && leastMs === 0) return undefined
+  // Who is first in a lane that has most of the devices gets the next one that is free; in another
+  // lane nobody knows yet how often it is its turn.
+  if (speed === undefined && leastMs === 0 && lane.share < 0.5) return undefined
   const distanceMicros = Math.max(0, place.startMicros - lane.virtualMicros)
   const bySpeedMs = speed === undefined || speed <= 0 ? 0 : distanceMicros / speed
   const likelyMs = Math.max(leastMs, bySpeedMs) + residualMs

@@ -174,8 +174,14 @@ describe('waitEstimate', () => {
     })
   })
 
-  it('says nothing when nothing is known', () => {
+  it('is the time until a device is free for the first of a lane that has most devices', () => {
     const place = placeOf(queue, 'a0')!
-    assert.equal(waitEstimate({ ...facts, place }), undefined)
+    assert.equal(waitEstimate({ ...facts, place })?.likelyMs, 0)
+    assert.equal(waitEstimate({ ...facts, place, residualMs: 1000 })?.likelyMs, 1000)
+  })
+
+  it('says nothing of the first of another lane while nothing else is known', () => {
+    const [place, lane] = [placeOf(queue, 'a0')!, { ...facts.lane, share: 0.1 }]
+    assert.equal(waitEstimate({ ...facts, place, lane }), undefined)
   })
 })
