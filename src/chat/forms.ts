@@ -158,8 +158,11 @@ const flagWords: ReadonlyMap<string, boolean> = new Map([
 
 /** @throws {UserError} text-too-long */
 function bounded(text: string, limit: number): string {
-  // Databases take no control characters; the breaks of lines are people's.
-  const plain = text.replaceAll(/[^\P{Cc}\n\t]/gu, ' ')
+  // Databases take no control characters; the breaks of lines are people's. Those that turn the
+  // direction of writing would turn our own words around them.
+  const plain = text
+    .replaceAll(/[\u202a-\u202e\u2066-\u2069]/g, '')
+    .replaceAll(/[^\P{Cc}\n\t]/gu, ' ')
   if (plain.length > limit) throw new UserError('text-too-long', { limit, got: plain.length })
   return plain
 }

@@ -42,10 +42,11 @@ const punctuation =
   /[,.;!?)\]\u2026\u3001\u3002\uff01\uff09\uff0c\uff1a\uff1b\uff1f\u300b\u300d\u300f\u3011]/u
 
 /** Hyphens and minus signs, also full-width: two of them always mean a flag. */
-const hyphens = /[-\u2010\u2011\u2212\ufe63\uff0d]{2}(?=\p{Script=Latin})/uy
+const hyphens = /[-\u2010\u2011\u2212\ufe63\uff0d]{2}(?=[\p{Script=Latin}\p{Script=Han}])/uy
 /** Dashes of prose, which phones make of two hyphens: a flag only before the name of one. */
 const dashes = /[\u2013\u2014\u2015\u2e3a]{1,2}(?=\p{Script=Latin})/uy
-const flagName = /\p{Script=Latin}+(?:[-_]\p{Script=Latin}+)*/uy
+/** No flag has a Chinese name, but who types one means a flag. */
+const flagName = /\p{Script=Latin}+(?:[-_]\p{Script=Latin}+)*|\p{Script=Han}+/uy
 const separator = /[:\uff1a]?\s*[=\uff1d]?\s*/uy
 const numberWord =
   /[^\s\u3001\u3002\uff01\uff0c\uff1b\uff1f\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]+/uy
@@ -85,8 +86,12 @@ class Reader {
   readonly #spent = new Set<string>()
 
   constructor(text: string, forms: ReadonlyMap<string, FlagForm>) {
-    // Databases take neither half characters nor control characters.
-    this.#text = text.toWellFormed().replaceAll(/\p{Cc}/gu, ' ')
+    // Databases take neither half characters nor control characters; those that turn the direction
+    // of writing would turn our own words around them, and part words in two.
+    this.#text = text
+      .toWellFormed()
+      .replaceAll(/[\u202a-\u202e\u2066-\u2069]/g, '')
+      .replaceAll(/\p{Cc}/gu, ' ')
     this.#forms = forms
   }
 

@@ -55,6 +55,7 @@ const readings: readonly (readonly [typed: string, says: Partial<PromptOptions>]
   ['an "open quote --n 2', { prompt: 'an "open quote', count: 2 }],
   ["a fox's den --n 2", { prompt: "a fox's den", count: 2 }],
   ['a\u0000fox\ud800', { prompt: 'a fox\ufffd' }],
+  ['a\u202e fo\u2066x\u2069', { prompt: 'a fox' }],
 ]
 
 const refusals: readonly (readonly [typed: string, code: string, facts: object])[] = [
@@ -62,6 +63,8 @@ const refusals: readonly (readonly [typed: string, code: string, facts: object])
   ['fox --Stlye 4', 'flag-unknown', { flag: '--Stlye', nearest: '--style' }],
   ['fox －－sed 4', 'flag-unknown', { flag: '--sed', nearest: '--seed' }],
   ['fox —sed 4', 'flag-unknown', { flag: '--sed', nearest: '--seed' }],
+  ['猫 --私密', 'flag-unknown', { flag: '--私密', nearest: 'none' }],
+  ['猫 －－种子：7', 'flag-unknown', { flag: '--种子', nearest: 'none' }],
   ['fox --chaos 4', 'flag-unknown', { flag: '--chaos', nearest: 'none' }],
   ['fox --constructor', 'flag-unknown', { flag: '--constructor', nearest: 'none' }],
   ['fox --no-people', 'flag-unknown', { flag: '--no-people', nearest: 'none' }],
