@@ -38,6 +38,8 @@ type Saying =
   | Pick<Extract<Invocation, { kind: 'action' }>, 'kind' | 'action' | 'options'>
 
 const isCommand = /^\s*[/\uff0f]/
+/** As narrow as a flag need not be: words that only look private are none the worse for it. */
+const isPrivateWish = /[-\u2010-\u2015\u2212\u2e3a]private/i
 
 /** Answers are numbered; a command has one, or a few. */
 const mostAnswers = 10
@@ -63,8 +65,8 @@ export class Conversation {
   }
 
   /**
-   * Keeps what was typed and answers it. Everyone in the channel sees it, unless it is a command,
-   * which is between the member and the bot.
+   * Keeps what was typed and answers it. Everyone in the channel sees it, unless it is a command or
+   * asks for a private picture, which is between the member and the bot.
    *
    * @throws {Refused} gone
    */
@@ -82,7 +84,7 @@ export class Conversation {
           author: member.id,
           nonce: nonces.said(member.id, nonce),
           content,
-          ...(isCommand.test(text) && { visibleTo: member.id }),
+          ...(isBetweenUs(text) && { visibleTo: member.id }),
           ...(replyToId !== undefined && { replyToId }),
         },
       ])
@@ -184,6 +186,10 @@ export class Conversation {
     if (file === undefined) return content
     return { ...content, file: { fileName: file.fileName, id: this.#files.keep(file) } }
   }
+}
+
+function isBetweenUs(text: string): boolean {
+  return isCommand.test(text) || isPrivateWish.test(text.normalize('NFKC'))
 }
 
 function askedOf(

@@ -103,6 +103,17 @@ describe('what is said', () => {
     })
   }
 
+  for (const text of ['a fox --private', '一只狐狸 －－ｐｒｉｖａｔｅ', 'a fox —Private']) {
+    it(`is between the member and the bot when the picture is to be: ${text}`, async () => {
+      const { url } = await house.serve()
+
+      await say(url, text)
+
+      assert.deepEqual(await texts(url, { member: 'ruth' }), [])
+      assert.equal((await texts(url))[0], text)
+    })
+  }
+
   it('is found again by another process after a restart', async () => {
     const first = await house.serve()
     await say(first.url, 'a fox')
