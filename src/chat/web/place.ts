@@ -1,7 +1,9 @@
 /**
  * Where the playground plays: two demo guilds with channels and members to switch between. Whoever
  * opens the page may be any of them, which the page says; it is a place to try things, with one
- * login for all. Their rows are made at start, so they can be named in commands at once.
+ * login for all. Their rows are made at start, so they can be named in commands at once. Where others
+ * reach the page, nobody may be who runs the program by choosing so: a guild's weight takes from the
+ * communities of other platforms. The settings can name one (OPERATORS=web:vera).
  */
 import { z } from 'zod'
 import {
@@ -12,7 +14,7 @@ import {
 } from '../../store/guilds.ts'
 import type { Database } from '../../store/prisma.ts'
 import type { NamedKind } from '../adapter.ts'
-import { catalogues, type MessageKey } from '../i18n.ts'
+import { catalogues, localeFor, type MessageKey, words } from '../i18n.ts'
 
 /** What somebody is in a demo guild; their only role has the same name. */
 export type DemoRole = 'member' | 'moderator' | 'operator'
@@ -86,13 +88,16 @@ export class Place {
     this.guilds = guilds
   }
 
-  /** Makes the rows that there are not yet. */
-  static async open(database: Database): Promise<Place> {
+  /** Makes the rows that there are not yet; `isShared` is whether others than one's own reach it. */
+  static async open(database: Database, { isShared }: { isShared: boolean }): Promise<Place> {
     const guilds: DemoGuild[] = []
     for (const { id, name, channels, members } of demoGuilds) {
       const guild = await ensureGuild(database, { platform: 'web', platformId: id })
       const stored: DemoMember[] = []
-      for (const memberId of members) stored.push(await storedMember(database, guild, memberId))
+      for (const memberId of members) {
+        const member = await storedMember(database, guild, memberId)
+        stored.push(isShared && member.role === 'operator' ? { ...member, role: 'member' } : member)
+      }
       guilds.push({ id, row: guild.row, name, channels, members: stored })
     }
     return new Place(guilds)
@@ -135,6 +140,8 @@ async function storedMember(
   id: keyof typeof people,
 ): Promise<DemoMember> {
   const { name, role } = people[id]
-  const member = await ensureMember(database, guild, { id, roleIds: [role] })
+  // Until they speak, a name for those who say something of them.
+  const say = words(localeFor(guild.locale))
+  const member = await ensureMember(database, guild, { id, roleIds: [role], name: say(name) })
   return { ...member, name, role }
 }

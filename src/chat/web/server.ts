@@ -91,7 +91,7 @@ export async function serveWeb(options: WebOptions): Promise<Playground> {
   if (!isLoopback(host) && webToken === undefined) {
     throw new UserError('listen-failed', { host, port, reason: 'remote' })
   }
-  const place = await Place.open(database)
+  const place = await Place.open(database, { isShared: webToken !== undefined })
   const transcript = new Transcript(database, now)
   const keptFiles = new KeptFiles(now)
   const app = Fastify({

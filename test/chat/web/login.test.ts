@@ -213,3 +213,17 @@ describe('guessing the token', () => {
     })
   }
 })
+
+describe('with the token', () => {
+  it('nobody is who runs the program by choosing so', async () => {
+    const { url } = await house.serve({ webToken })
+    const cookie = await cookieOf(url)
+    const nonce = 'as-vera'
+    await fetch(`${url}/api/say`, {
+      method: 'POST',
+      headers: { cookie, origin: url, 'content-type': 'application/json' },
+      body: JSON.stringify({ ...here, member: 'vera', nonce, text: 'a fox' }),
+    })
+    assert.equal(house.heard.at(-1)?.isOperator, false)
+  })
+})
