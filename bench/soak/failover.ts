@@ -11,12 +11,12 @@ import { closeDatabase, type Database, openDatabase } from '../../src/store/pris
 import { median } from '../report.ts'
 import { Guests, raiseCaps } from './guests.ts'
 import { House, type HouseProcess } from './house.ts'
-import { atMost, type Figure, none, type Part, told } from './part.ts'
+import { atMost, type Figure, type Part, told } from './part.ts'
 import { until } from './processes.ts'
 import { accounts, fatedJobs, fates, watchRows } from './witness.ts'
 
-const leadsWithinSeconds = 10
-const waitingAtLeast = 10
+const withinSeconds = 10
+const waitingAtLeast = 24
 
 /** The leader dies, the other one leads. */
 export const failover: Part = {
@@ -53,8 +53,8 @@ async function killLeaders(
     let other = await house.start('bot')
     await house.start('worker')
     await house.start('worker')
-    const seconds: number[] = []
-    const unled: string[] = []
+    const leads: number[] = []
+    const dispatches: number[] = []
     for (let k = 0; k < times; k++) {
       await fill(database, guests, other)
       await until('jobs are drawn', async () =>
@@ -63,6 +63,12 @@ async function killLeaders(
       const before = await leaderOf(database)
       await leader.kill()
       const killedAt = new Date()
+      const secondsSince = (ms: number): number => (ms - killedAt.getTime()) / 1000
+      await until('the other one leads', async () => {
+        const now = await leaderOf(database)
+        return now !== undefined && now !== before
+      })
+      leads.push(secondsSince(Date.now()))
       const firstMs = await until('the other one dispatches', async () => {
         const { _min } = await database.job.aggregate({
           where: { dispatchedAt: { gt: killedAt } },
@@ -70,10 +76,11 @@ async function killLeaders(
         })
         return _min.dispatchedAt?.getTime()
       })
-      const after = await leaderOf(database)
-      if (after === undefined || after === before) unled.push(`after kill ${k + 1}`)
-      seconds.push((firstMs - killedAt.getTime()) / 1000)
-      say(`the other bot hands out a job after ${seconds.at(-1)!.toFixed(1)} s`)
+      dispatches.push(secondsSince(firstMs))
+      say(
+        `the other bot leads after ${leads.at(-1)!.toFixed(1)} s, ` +
+          `and hands out a job after ${dispatches.at(-1)!.toFixed(1)} s`,
+      )
       leader = other
       other = await house.start('bot')
     }
@@ -82,9 +89,10 @@ async function killLeaders(
     )
     const again = await database.job.count({ where: { attempt: { gt: 1 } } })
     return [
-      atMost(`another one leads, worst of ${times}, s`, Math.max(...seconds), leadsWithinSeconds),
-      told('another one leads, median, s', median(seconds)),
-      none('dispatches without another leader', unled),
+      atMost(`another one leads, worst of ${times}, s`, Math.max(...leads), withinSeconds),
+      told('another one leads, median, s', median(leads)),
+      atMost(`first job handed out, worst of ${times}, s`, Math.max(...dispatches), withinSeconds),
+      told('first job handed out, median, s', median(dispatches)),
       told('jobs that began more than once', again),
       ...(await fates(database, guests.accepted)),
       ...(await accounts(database)),
@@ -97,9 +105,9 @@ async function killLeaders(
 /** Has so many jobs waiting that there are some left for the next leader. */
 async function fill(database: Database, guests: Guests, bot: HouseProcess): Promise<void> {
   const waiting = await database.job.count({ where: { state: 'queued' } })
-  for (let k = waiting; k < waitingAtLeast; k++) {
-    await guests.ask(bot.url, '--size 192x192 --steps 16')
-  }
+  const missing = Math.max(0, waitingAtLeast - waiting)
+  const ask = (): Promise<boolean> => guests.ask(bot.url, '--size 128x128 --steps 8')
+  await Promise.all(Array.from({ length: missing }, ask))
 }
 
 /** The connection that has the lock of `scheduler/leader.ts`. */

@@ -134,11 +134,12 @@ class Killing {
   async #ask(database: Database): Promise<void> {
     const jobs = await fatedJobs(database)
     const open = jobs.filter(({ isDelivered }) => !isDelivered).length
-    for (let k = open; k < jobsAtOnce || k === open; k++) {
+    const wishes = Array.from({ length: Math.max(1, jobsAtOnce - open) }, () => {
       const steps = 12 + 8 * Math.floor(3 * this.#random.next())
       const side = 96 + 32 * Math.floor(3 * this.#random.next())
-      await this.#guests.ask(this.#bot.url, `--size ${side}x${side} --steps ${steps}`)
-    }
+      return this.#guests.ask(this.#bot.url, `--size ${side}x${side} --steps ${steps}`)
+    })
+    await Promise.all(wishes)
   }
 
   async #atAnyTime(victim: Victim): Promise<undefined> {
