@@ -41,7 +41,8 @@ describe('what is said', () => {
     assert.deepEqual(await texts(url), ['a fox', 'you said a fox'])
     assert.deepEqual(message?.from, { kind: 'member', id: 'mei', name: '小梅' })
     assert.equal(message.nonce, 'n1')
-    const [said] = house.heard
+    const { idOf, ...said } = house.heard[0]!
+    assert.equal(idOf?.('member', '小梅'), 'mei')
     assert.deepEqual(said, {
       platform: 'web',
       guild: 'fox-den',
