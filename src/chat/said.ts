@@ -36,7 +36,8 @@ export function actionsOf(commands: readonly Command[]): Actions {
 /**
  * What is asked for.
  *
- * @throws {UserError} saying-unknown, action-unknown, words-unexpected, text-too-long, button-unknown
+ * @throws {UserError} saying-unknown, action-unknown, words-unexpected, text-too-long,
+ *   button-unknown, pictures-too-many
  */
 export function saidBy(
   invocation: Invocation,
@@ -50,7 +51,9 @@ export function saidBy(
     if (!action) throw new UserError('saying-unknown', { command: `/${command}`, nearest: 'none' })
     return { path: command, action, given: withPicture(options, action.options, picture) }
   }
-  const picture = invocation.attachments[0] ?? invocation.picture
+  const { attachments } = invocation
+  if (attachments.length > 1) throw new UserError('pictures-too-many', { got: attachments.length })
+  const picture = attachments[0] ?? invocation.picture
   const hasPicture = picture !== undefined
   const { path, options } = grammar.read(invocation.text, { hasPicture, labels })
   const action = actions.get(path)

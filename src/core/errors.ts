@@ -81,6 +81,7 @@ const factsOfCode = {
   'word-invalid': ['limit'],
   'prompt-empty': [],
   'model-unknown': [],
+  'pictures-too-many': ['got'],
   'picture-missing': [],
   'picture-unknown': ['job', 'picture'],
   'consent-missing': [],

@@ -182,6 +182,12 @@ describe('Router ranks', () => {
 })
 
 describe('Router refuses privately', () => {
+  const upload = {
+    kind: 'upload',
+    bytes: new Uint8Array(),
+    fileName: 'a.png',
+    owner: 'ann',
+  } as const
   it('whom a moderator has blocked for a time, and says for how long', async () => {
     const { router } = newRouter()
     const where = { guild: newName(), member: newName() }
@@ -198,6 +204,7 @@ describe('Router refuses privately', () => {
     ['a button of nobody', press('v9:explode:42'), /button is not known/],
     ['a number out of range', command('imagine', { prompt: 'a', count: 9 }), /from 1 to 4.*“9”/],
     ['an unknown choice', typed('/imagine a fox shape:round'), /one of 1:1.* \/ 16:9.*“round”/],
+    ['two pictures', { ...typed('a fox'), attachments: [upload, upload] }, /One picture.*not 2/],
     ['no instruction in a form', press(printAction('edit', job), { instruction: ' ' }), /missing/],
     ['an option that is none', command('imagine', { prompt: 'a', evil: 1 }), /no use for “evil”/],
     [

@@ -3,6 +3,7 @@
  * Whether there is such a guild, message or picture is looked up afterwards.
  */
 import { z } from 'zod'
+import { textLimit as mostRead } from '../../core/flag-text.ts'
 import type { Place, Visitor } from './place.ts'
 import { placeName } from './place.ts'
 import { localeName, Refused } from './refusal.ts'
@@ -22,6 +23,11 @@ const textOf = (least: number, most: number) =>
     .max(most)
     .transform((text) => text.replaceAll('\u0000', '').toWellFormed())
 const messageId = z.string().regex(/^\d{1,18}$/)
+/** What is typed: words that are too long are no mistake of the page. */
+const typed = z.string().transform((text) => {
+  if (text.length > textLimit) throw new Refused(400, 'web.text-too-long', { limit: mostRead })
+  return text.replaceAll('\u0000', '').toWellFormed()
+})
 const nonce = z.string().regex(/^[A-Za-z0-9-]{1,64}$/)
 const at = {
   guild: placeName,
@@ -63,7 +69,7 @@ export const completionRequest = z.strictObject({
 export const sayRequest = z.strictObject({
   ...at,
   nonce,
-  text: textOf(0, textLimit),
+  text: typed,
   replyToId: messageId.exactOptional(),
   /** Which picture of the message that is answered. */
   picture: z.int().min(1).max(25).exactOptional(),

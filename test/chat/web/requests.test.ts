@@ -31,7 +31,6 @@ describe('what is posted', () => {
     ['a prototype', '{"text":"a","__proto__":{"nonce":"n"}}', 400],
     ['a nonce with a slash', { ...said, nonce: 'answer/mei' }, 400],
     ['no nonce', { ...here, text: 'a fox' }, 400],
-    ['a text of 8,001', { ...said, text: 'x'.repeat(8_001) }, 400],
     ['a reply to words', { ...said, replyToId: 'the last one' }, 400],
     ['a reply past all numbers', { ...said, replyToId: '9'.repeat(19) }, 400],
     ['an attachment that is not base64', attached({ base64: '***=' }), 400],
@@ -62,6 +61,15 @@ describe('what is posted', () => {
 
     assert.equal(response.status, 415)
     assert.equal(house.heard.length, 0)
+  })
+
+  it('is told its limit when its text is too long', async () => {
+    const { status, body } = await refusalOf(
+      await post(url, '/api/say', { ...said, text: 'x'.repeat(8_001), nonce: newNonce() }),
+    )
+
+    assert.equal(status, 400)
+    assert.match(JSON.stringify(body), /too long: at most 4,000 characters/)
   })
 
   it('may be a picture of 20 MiB', async () => {
