@@ -83,6 +83,11 @@ describe('jobMessage', () => {
     })
   }
 
+  it('counts no single picture in Chinese', () => {
+    const { text } = jobMessage(newFacts(), chinese)
+    assert.doesNotMatch(text, /1/)
+  })
+
   it('quotes what was asked for, not what a style made of it', () => {
     const spec = newSpec({ asked: 'a fox', prompt: 'a fox, ukiyo-e' })
     assert.equal(jobMessage(newFacts({ spec }), english).quote, 'a fox')
