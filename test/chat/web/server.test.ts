@@ -262,7 +262,7 @@ describe('how things stand', () => {
     const [{ job: id, position, text } = { job: '', position: 0, text: '' }] = english.queue.mine
     assert.deepEqual([id, position], [job.id, 2])
     assert.match(text, /^“a red fox in the snow”: number 2 in line\. .*9/)
-    assert.match(chinese.queue.mine[0]!.text, /^「a red fox in the snow」：排在第 2 位。.*9/)
+    assert.match(chinese.queue.mine[0]!.text, /^“a red fox in the snow”：排在第 2 位。.*9/)
     assert.equal(english.devices, 1)
   })
 })
