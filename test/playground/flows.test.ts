@@ -14,9 +14,7 @@ const said = words('zh-CN')
 const pictures = { guild: 'fox-den', channel: 'pictures' } as const
 const sketches = { guild: 'workshop', channel: 'sketches' } as const
 /** Seconds of drawing on any machine, so that there is time to do something meanwhile. */
-const slow = '--size 768x768 --steps 40'
-/** Long enough to be seen under way, short enough to be waited for. */
-const unhurried = '--size 384x384 --steps 30'
+const slow = '--size 640x640 --steps 40'
 
 describe('at the playground', { skip }, () => {
   let playground: Playground
@@ -150,7 +148,7 @@ describe('at the playground', { skip }, () => {
 
   it('goes on after a restart with the same page open: what was asked is drawn, more can be said', async () => {
     const visitor = await mei()
-    await visitor.say(`a balloon ${unhurried}`)
+    await visitor.say(`a balloon ${slow}`)
     const job = await visitor.newestJob('a balloon')
     await begun(visitor, job)
     await visitor.box.fill('a sun --steps 2')
